@@ -1,0 +1,183 @@
+//! Every bound of the server, with its unit, its reason and what trusted servers do.
+//!
+//! Constants hold for every server; [`Limits`] are those that a flag may set.
+
+use crate::clock::SECOND_US;
+
+/// A line of `pushscope serve --print-limits`.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// The constant's name, unit last.
+    pub name: &'static str,
+    /// Its value, in the unit that the name ends with.
+    pub value: u64,
+    /// Why it is what it is.
+    pub reason: &'static str,
+}
+
+/// Bytes of a request head: cookies fit, and 20,000 heads are 312 MiB. Beyond: 431.
+pub const HEAD_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of a request target: RFC 9112 §3 asks for at least 8,000. Beyond: 414.
+pub const TARGET_BYTES_MAX: usize = 8 * 1024;
+/// Field lines of a head: a fixed array, no allocation (hyper, h2o and HAProxy agree). Beyond: 431.
+pub const FIELDS_MAX: usize = 100;
+/// Bytes of a message, published or received: 413, or 1009, at the announcement.
+pub const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes that chunk sizes and extensions of one body may take: framing is a budget. Beyond: 400.
+pub const CHUNK_OVERHEAD_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of a trailer section, which is read and dropped. Beyond: 431.
+pub const TRAILER_BYTES_MAX: usize = 8 * 1024;
+/// Field lines of a trailer section. Beyond: 431.
+pub const TRAILER_FIELDS_MAX: usize = 32;
+/// Bytes of a channel's name.
+pub const CHANNEL_BYTES_MAX: usize = 255;
+/// Bytes of an event type: it is a word, not a text.
+pub const EVENT_NAME_BYTES_MAX: usize = 255;
+/// Bytes of a JSONP callback's or another identifier's name in a query.
+pub const QUERY_PAIRS_MAX: usize = 64;
+
+/// Time for a whole request head, from accept or from its first byte (h2o 10 s). Beyond: 408.
+/// An inactivity timer would not stop one byte every 50 ms.
+pub const HEAD_US_MAX: u64 = 10 * SECOND_US;
+/// Time between two reads of a body. Beyond: 408.
+pub const BODY_PAUSE_US_MAX: u64 = 10 * SECOND_US;
+/// Bytes a second that a body must bring once [`BODY_PAUSE_US_MAX`] has passed. Slower: 408.
+pub const BODY_BYTES_PER_S_MIN: u64 = 4 * 1024;
+/// Time that a kept-alive connection may stay silent (nginx 75 s).
+pub const KEEP_ALIVE_US_MAX: u64 = 60 * SECOND_US;
+/// Bytes that a refused peer may still send, dropped unread (RFC 9112 §9.6).
+pub const LINGER_BYTES_MAX: u64 = 1024 * 1024;
+/// Time for which they are dropped.
+pub const LINGER_US_MAX: u64 = 2 * SECOND_US;
+/// Time in which queued bytes must make some progress (NATS 10 s, EMQX 15 s). Beyond: closed.
+pub const STALL_US_MAX: u64 = 15 * SECOND_US;
+/// Bytes queued for one connection: no message is added beyond, the connection is closed instead.
+pub const QUEUE_BYTES_MAX: u64 = 1024 * 1024;
+/// Bytes queued beyond which a connection is not read: 30,000 unread requests must cost nothing.
+pub const QUEUE_BYTES_PAUSE: u64 = 64 * 1024;
+/// Bytes of later requests kept behind a parked one before the connection is not read.
+pub const PIPELINE_BYTES_MAX: usize = 64 * 1024;
+/// Bytes that a peer may send on a one-way stream, where they mean nothing, before it is closed.
+pub const STREAM_INPUT_BYTES_MAX: u64 = 64 * 1024;
+
+/// Time for which a long poll is parked: below the 30 s of idle proxies.
+pub const PARK_US: u64 = 25 * SECOND_US;
+/// The longest park that `?timeout=` may ask for.
+pub const PARK_US_MAX: u64 = 120 * SECOND_US;
+/// Silence of an SSE, iframe or XHR stream before a heartbeat (WHATWG: about 15 s).
+pub const HEARTBEAT_US: u64 = 15 * SECOND_US;
+/// Deadlines of heartbeats are rounded up to this, so that thousands share one wake-up.
+pub const HEARTBEAT_GRAIN_US: u64 = SECOND_US;
+/// Silence of a WebSocket before a ping (socket.io, Centrifugo 25 s): under 60 s of proxies.
+pub const PING_US: u64 = 25 * SECOND_US;
+/// Pings that may stay unanswered.
+pub const PINGS_MISSED_MAX: u8 = 2;
+/// Time for the peer's half of a closing handshake.
+pub const CLOSE_US_MAX: u64 = 2 * SECOND_US;
+/// Fragments of one WebSocket message: an empty one costs CPU and carries nothing. Beyond: 1008.
+pub const FRAGMENTS_MAX: u32 = 4_096;
+/// The reconnection time that SSE announces when the server drains.
+pub const RETRY_MS: u64 = 3_000;
+/// `Retry-After` of a 503.
+pub const RETRY_AFTER_S: u64 = 3;
+/// Time in which an order's stream must see data before the server ends it.
+pub const ORDER_US: u64 = 3 * SECOND_US;
+/// How far back an order's stream looks when it opens: its client may be between two connections.
+pub const ORDER_RESUME_US: u64 = 3 * SECOND_US;
+/// Bytes of padding before an iframe or XHR stream: browsers hold back about 1 KiB to sniff.
+pub const PADDING_BYTES: usize = 2 * 1024;
+
+/// Messages kept per channel.
+pub const HISTORY_MESSAGES_MAX: usize = 256;
+/// Payload bytes kept per channel; the newest message is kept whatever its size.
+pub const HISTORY_BYTES_MAX: usize = 1024 * 1024;
+/// Age of a kept message.
+pub const HISTORY_US_MAX: u64 = 3_600 * SECOND_US;
+/// Payload bytes kept in all channels; beyond, the longest idle channel forgets first.
+pub const HISTORY_ALL_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Channels. Beyond: the longest idle one without subscribers is forgotten, else 503.
+pub const CHANNELS_MAX: usize = 100_000;
+/// Time after which a channel that was only ever named is forgotten.
+pub const CHANNEL_IDLE_US: u64 = 60 * SECOND_US;
+/// Received texts kept for `/received/{id}`.
+pub const RECEIVED_MAX: usize = 256;
+/// Bytes of one received text that are kept.
+pub const RECEIVED_BYTES_MAX: usize = 1024;
+
+/// Connections accepted in one turn: a storm of them must not stop delivery (HAProxy 4).
+pub const ACCEPTS_PER_TURN: usize = 64;
+/// Bytes read from one connection in one turn before the others have theirs.
+pub const READ_BYTES_PER_TURN: usize = 256 * 1024;
+/// Bytes written to one connection in one turn before the others have theirs.
+pub const WRITE_BYTES_PER_TURN: usize = 1024 * 1024;
+/// Pieces of one `writev`.
+pub const GATHER_MAX: usize = 64;
+/// The shared read buffer of a loop, in bytes.
+pub const READ_BUFFER_BYTES: usize = 64 * 1024;
+/// Readiness events taken by one poll.
+pub const EVENTS_PER_TURN: usize = 1_024;
+/// Requests from other threads waiting for the loop.
+pub const INBOX_MAX: usize = 1_024;
+/// `listen(2)` backlog: a reconnect storm of thousands.
+pub const BACKLOG: i32 = 4_096;
+/// Descriptors kept free of connections: listeners, epoll, waker, signals, log, spare.
+pub const DESCRIPTORS_SPARE: u64 = 64;
+/// Pause of a listener that has met the descriptor limit.
+pub const ACCEPT_PAUSE_US: u64 = SECOND_US / 10;
+/// Unsent bytes that the kernel may hold per socket (`TCP_NOTSENT_LOWAT`): a peer that never reads
+/// otherwise takes 4 MB that no RSS shows.
+pub const NOTSENT_BYTES: u32 = 16 * 1024;
+/// `TCP_USER_TIMEOUT`, in milliseconds: a peer that vanished.
+pub const USER_TIMEOUT_MS: u32 = 30_000;
+/// `TCP_KEEPIDLE`, in seconds; probes follow every 10 s, three of them.
+pub const TCP_KEEPALIVE_S: u64 = 60;
+/// Time for clients to leave when the server drains.
+pub const DRAIN_US_MAX: u64 = 10 * SECOND_US;
+
+const _: () = assert!(TARGET_BYTES_MAX < HEAD_BYTES_MAX, "a target fits into a head");
+const _: () = assert!(QUEUE_BYTES_PAUSE < QUEUE_BYTES_MAX, "reading pauses before queues overflow");
+const _: () = assert!(HEAD_BYTES_MAX <= PIPELINE_BYTES_MAX, "a head fits behind a parked request");
+const _: () = assert!(PARK_US < 30 * SECOND_US, "a parked poll is younger than a proxy's patience");
+const _: () = assert!(HISTORY_BYTES_MAX <= HISTORY_ALL_BYTES_MAX, "one channel fits into all");
+
+/// The bounds that a flag may set.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// See [`MESSAGE_BYTES_MAX`].
+    pub message_bytes_max: usize,
+    /// See [`HISTORY_MESSAGES_MAX`].
+    pub history_messages_max: usize,
+    /// See [`HISTORY_BYTES_MAX`].
+    pub history_bytes_max: usize,
+    /// See [`HISTORY_US_MAX`].
+    pub history_us_max: u64,
+    /// See [`HEARTBEAT_US`].
+    pub heartbeat_us: u64,
+    /// See [`PING_US`].
+    pub ping_us: u64,
+    /// See [`PARK_US`].
+    pub park_us: u64,
+    /// See [`HEAD_US_MAX`].
+    pub head_us_max: u64,
+    /// See [`KEEP_ALIVE_US_MAX`].
+    pub keep_alive_us_max: u64,
+    /// See [`DRAIN_US_MAX`].
+    pub drain_us_max: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            message_bytes_max: MESSAGE_BYTES_MAX,
+            history_messages_max: HISTORY_MESSAGES_MAX,
+            history_bytes_max: HISTORY_BYTES_MAX,
+            history_us_max: HISTORY_US_MAX,
+            heartbeat_us: HEARTBEAT_US,
+            ping_us: PING_US,
+            park_us: PARK_US,
+            head_us_max: HEAD_US_MAX,
+            keep_alive_us_max: KEEP_ALIVE_US_MAX,
+            drain_us_max: DRAIN_US_MAX,
+        }
+    }
+}
