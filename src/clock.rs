@@ -10,6 +10,9 @@ impl Instant {
     /// The loop's beginning.
     pub const ZERO: Self = Self { us: 0 };
 
+    /// The deadline of whatever waits for nothing.
+    pub const NEVER: Self = Self { us: u64::MAX };
+
     /// The moment `us` microseconds after the loop's beginning.
     pub const fn from_us(us: u64) -> Self {
         Self { us }

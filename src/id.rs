@@ -28,6 +28,69 @@ impl Token {
     }
 }
 
+/// A mechanism, named as its file is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub enum Kind {
+    /// Short polling.
+    Poll,
+    /// Long polling.
+    LongPoll,
+    /// Scripts in an endless document.
+    Iframe,
+    /// Lines in an endless answer.
+    XhrStream,
+    /// Server-sent events.
+    Sse,
+    /// WebSocket.
+    WebSocket,
+}
+
+impl Kind {
+    /// Every mechanism, in the order of the comparison.
+    pub const ALL: [Self; 6] =
+        [Self::Poll, Self::LongPoll, Self::Iframe, Self::XhrStream, Self::Sse, Self::WebSocket];
+
+    /// The name that addresses, tables, figures and files use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Poll => "poll",
+            Self::LongPoll => "long_poll",
+            Self::Iframe => "iframe",
+            Self::XhrStream => "xhr_stream",
+            Self::Sse => "sse",
+            Self::WebSocket => "websocket",
+        }
+    }
+}
+
+/// How many of each mechanism.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Census {
+    counts: [u32; Kind::ALL.len()],
+}
+
+impl Census {
+    /// One more.
+    pub const fn enter(&mut self, kind: Kind) {
+        self.counts[kind as usize] += 1;
+    }
+
+    /// One less.
+    pub const fn leave(&mut self, kind: Kind) {
+        self.counts[kind as usize] -= 1;
+    }
+
+    /// Those that are there at all.
+    pub fn present(&self) -> impl Iterator<Item = (Kind, u32)> + '_ {
+        Kind::ALL.into_iter().zip(self.counts).filter(|(_, count)| *count > 0)
+    }
+
+    /// All together.
+    pub fn total(&self) -> u32 {
+        self.counts.iter().sum()
+    }
+}
+
 /// A channel: a slot of the hub. Subscriptions keep a channel in its slot.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
 pub struct ChannelKey(pub u32);
@@ -142,7 +205,8 @@ mod tests {
 
     #[test]
     fn whatever_is_no_cursor_is_none() {
-        for text in ["", "-", "1-", "-1", "+1-2", "1-2-3", "1 -2", "1-18446744073709551616", "٣-٤"] {
+        for text in ["", "-", "1-", "-1", "+1-2", "1-2-3", "1 -2", "1-18446744073709551616", "٣-٤"]
+        {
             assert_eq!(Id::parse(text), None, "{text:?}");
         }
     }

@@ -1,8 +1,97 @@
-//! pushscope: every way a server can push, on one hand-written reactor.
+//! # pushscope
+//!
+//! Every way a server can push to a browser or a device, on one hand-written reactor, without a
+//! framework and without an async runtime. Read [`mech::sse`] and [`mech::websocket`] side by side
+//! first: each mechanism is one file in one mould.
+//!
+//! ## The path of a byte
+//!
+//! ```text
+//!   kernel                                                                  kernel
+//!     │ read                                                                   ▲ writev, once a turn
+//!     ▼                                                                        │
+//!   reactor ── token ──▶ engine ──▶ conn ──▶ wire parser ──▶ mechanism       queue ◀─┐
+//!                          ▲                (borrowed view)    │ acts          ▲      │
+//!                          │                                   ▼               │      │
+//!                          └───────────────── settle ◀──── Subscribe,        head     │
+//!                                               │           Publish, Done     answer  │
+//!                                               ▼                                     │
+//!                                     hub: log gives the offset ──▶ deliver ──▶ frames┘
+//!                                          dense list of subscribers   (encoded once)
+//! ```
+//!
+//! A turn of the loop is: poll, accept, receive, tick, settle, flush, sweep. What is published in
+//! a turn is handed over at its end, a batch per channel, so that sixteen messages cost a
+//! subscriber one piece of output and one system call.
+//!
+//! ## The order of files
+//!
+//! A file uses only what stands below it; `tests/tidy.rs` reads this list and checks every `use`.
+//!
+//! ```text
+//! outside: these alone may name sockets, threads or a clock
+//!   client      blocking client, on the same codecs
+//!   reactor     mio's poll, tokens, the fixed turn
+//!   listener    listening sockets, accept, descriptor exhaustion
+//!   sys         calls without a safe interface: the only unsafe code
+//! the house: driven by a test, a fuzzer or a simulator as well as by the reactor
+//!   fuzz        bodies of the fuzz targets
+//!   engine      slab of connections: open, receive, tick, settle, gather, sent, sweep
+//!   conn        one connection: head, body, mechanism, draining
+//!   api         what is answered at once: publishing, asking, counting
+//!   route       what stands at an address
+//!   site        the pages
+//!   origin      whose pages may connect
+//! mechanisms
+//!   mech        the closed list of them, and CARDS
+//!   mould       the trait, the card, what a mechanism is given and what it leaves
+//! shared state without protocol
+//!   answer      how one peer is answered
+//!   fault       the reason table
+//!   hub         channels, dense lists of subscribers
+//!   history     one bounded log, replay after a cursor
+//!   queue       output of one connection
+//!   timer       deadlines
+//! wire: pure codecs
+//!   wire        head, body, chunked, event_stream, ws_frame, ws_message, json, …
+//! words
+//!   frame event cost limits id clock
+//! ```
+//!
+//! ## Invariants
+//!
+//! - Time and bytes are arguments: nothing below *outside* knows a socket or a clock.
+//! - `made = taken + queued + dropped` for every connection, after every write.
+//! - One log, one cursor: `<epoch>-<offset>` is the same in every mechanism; what a log no longer
+//!   has is announced with its count.
+//! - A message is encoded at most once per encoding and batch, and shared by reference count.
+//! - Every state of a connection has a deadline, and every queue a bound in [`limits`].
+//! - Nothing an outsider sends reaches `unwrap`, an index, or a narrowing cast.
+//!
+//! ## What is deliberately absent
+//!
+//! HTTP/2 and HTTP/3, TLS, compression, authentication of users, clustering, a durable log.
+
+pub mod answer;
+pub mod api;
 pub mod clock;
+pub mod conn;
 pub mod cost;
+pub mod engine;
 pub mod event;
+pub mod fault;
 pub mod frame;
+pub mod history;
+pub mod hub;
 pub mod id;
 pub mod limits;
+pub mod listener;
+pub mod mech;
+pub mod origin;
+pub mod queue;
+pub mod reactor;
+pub mod route;
+pub mod site;
+pub mod sys;
+pub mod timer;
 pub mod wire;

@@ -1,4 +1,16 @@
 //! Pure codecs: bytes in, values out, and back. No socket, no clock, no state beyond their own.
 #![deny(clippy::indexing_slicing)]
 
+pub mod body;
+pub mod chunked;
 pub mod cursor;
+pub mod date;
+pub mod event_stream;
+pub mod field;
+pub mod head;
+pub mod json;
+pub mod response;
+pub mod target;
+pub mod ws_frame;
+pub mod ws_handshake;
+pub mod ws_message;

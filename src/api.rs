@@ -1,0 +1,219 @@
+//! What is answered at once: publishing, asking, counting.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use crate::answer::{Answer, Manner, TEXT, census_json};
+use crate::clock::Now;
+use crate::event::Payload;
+use crate::fault::Fault;
+use crate::hub::{Draft, Hub, Receipt};
+use crate::id::{Census, ChannelKey};
+use crate::limits;
+use crate::mech::sse::ORDER_FINISH;
+use crate::route::{Announced, Call};
+use crate::wire::date::Date;
+
+/// What a call may look at and change.
+#[derive(Debug)]
+pub struct Api<'a> {
+    /// The channels.
+    pub hub: &'a mut Hub,
+    /// What clients have said.
+    pub received: &'a ReceivedTable,
+    /// Who is connected.
+    pub online: &'a Census,
+    /// The time of this turn.
+    pub now: Now,
+    /// The same, as a field value.
+    pub date: &'a Date,
+    /// Whether the server is about to leave.
+    pub phase: Phase,
+}
+
+/// Whether the server takes new work.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Phase {
+    /// It does.
+    Serving,
+    /// It is about to leave.
+    Draining,
+}
+
+impl Api<'_> {
+    /// Answers a call whose content has come whole.
+    pub fn answer(&mut self, call: Call, content: Vec<u8>, manner: &Manner) -> Answer {
+        let answered = match call {
+            Call::Publish { channel, name, content: announced } => payload(content, announced)
+                .and_then(|payload| self.publish(&channel, Draft { name, payload }))
+                .map(|receipt| self.published(&channel, receipt, manner)),
+            Call::ArticlePublish(channel, message) => {
+                let message =
+                    message.unwrap_or_else(|| format!("I updated at {}", self.date.as_str()));
+                self.publish(&channel, text(&message)).map(|_| self.success(manner))
+            }
+            Call::SocketPublish(channel, message) => {
+                self.publish(&channel, text(&message)).map(|_| self.success(manner))
+            }
+            Call::Payback(order) => self.pay_back(&order).map(|()| self.success(manner)),
+            Call::Info(channel) => Ok(self.info(&channel, manner)),
+            // Telling the subscribers is the engine's part: it has done so already.
+            Call::Delete(channel) => self.delete(&channel, manner),
+            Call::Count(channel) => Ok(self.count(&channel, manner)),
+            Call::MarkRead(channel, upto) => Ok(self.mark_read(&channel, upto, manner)),
+            Call::Received(channel) => Ok(manner.json(200, self.date, &self.received.of(&channel))),
+            Call::Online => Ok(self.online(manner)),
+            Call::Live => Ok(manner.whole(200, self.date, TEXT, b"ok\n")),
+            Call::Ready if self.phase == Phase::Draining => Err(Fault::Draining),
+            Call::Ready => Ok(manner.whole(200, self.date, TEXT, b"ok\n")),
+        };
+        answered.unwrap_or_else(|fault| manner.refusal(fault, self.date, ""))
+    }
+
+    fn publish(&mut self, channel: &str, draft: Draft) -> Result<Receipt, Fault> {
+        let key = self.hub.channel_named(channel, self.now)?;
+        self.hub.publish(key, draft, self.now).ok_or(Fault::ChannelUnknown)
+    }
+
+    fn published(&self, channel: &str, receipt: Receipt, manner: &Manner) -> Answer {
+        let status = if receipt.subscribers.total() > 0 { 201 } else { 202 };
+        let answer = Published {
+            id: receipt.id.to_string(),
+            channel,
+            bytes: receipt.bytes,
+            subscribers: census_json(&receipt.subscribers),
+        };
+        manner.json(status, self.date, &answer)
+    }
+
+    fn pay_back(&mut self, order: &str) -> Result<(), Fault> {
+        self.publish(order, text("User payment succeeded"))?;
+        let name = Some(Arc::from(ORDER_FINISH));
+        self.publish(order, Draft { name, ..text("ha-ha") }).map(|_| ())
+    }
+
+    fn success(&self, manner: &Manner) -> Answer {
+        manner.whole(200, self.date, TEXT, b"success")
+    }
+
+    fn info(&self, channel: &str, manner: &Manner) -> Answer {
+        let found = self.hub.find(channel).and_then(|key| self.hub.channel(key));
+        let id = |offset: Option<u64>| {
+            let epoch = found.map(|found| found.log().cursor().epoch);
+            epoch.zip(offset).map(|(epoch, offset)| format!("{epoch}-{offset}"))
+        };
+        let newest = found.map(|found| found.log().cursor().offset).filter(|newest| *newest > 0);
+        let oldest = found.and_then(|found| found.log().oldest()).map(|event| event.id.offset);
+        let answer = json!({
+            "channel": channel,
+            "messages": found.map_or(0, |found| found.log().len()),
+            "bytes": found.map_or(0, |found| found.log().bytes()),
+            "oldest": id(oldest),
+            "newest": id(newest),
+            "subscribers": found.map(|found| census_json(found.census())).unwrap_or_default(),
+            "unread": found.map_or(0, |found| found.unread()),
+            "received": self.received.of(channel).len(),
+        });
+        manner.json(200, self.date, &answer)
+    }
+
+    fn delete(&mut self, channel: &str, manner: &Manner) -> Result<Answer, Fault> {
+        let key = self.hub.find(channel).ok_or(Fault::ChannelUnknown)?;
+        self.hub.remove(key);
+        Ok(manner.json(200, self.date, &json!({ "channel": channel, "deleted": true })))
+    }
+
+    fn count(&self, channel: &str, manner: &Manner) -> Answer {
+        let found = self.hub.find(channel).and_then(|key| self.hub.channel(key));
+        self.counted(found.map_or(0, |found| found.unread()), manner)
+    }
+
+    fn mark_read(&mut self, channel: &str, upto: Option<u64>, manner: &Manner) -> Answer {
+        let unread = self.hub.find(channel).map_or(0, |key| self.hub.mark_read(key, upto));
+        self.counted(unread, manner)
+    }
+
+    fn counted(&self, unread: u64, manner: &Manner) -> Answer {
+        manner.json(200, self.date, &json!({ "code": 200, "data": unread }))
+    }
+
+    fn online(&self, manner: &Manner) -> Answer {
+        let by = census_json(self.online);
+        manner.json(200, self.date, &json!({ "online": self.online.total(), "by": by }))
+    }
+}
+
+/// The answer to a publisher.
+#[derive(Serialize)]
+struct Published<'a> {
+    id: String,
+    channel: &'a str,
+    bytes: usize,
+    subscribers: Map<String, Value>,
+}
+
+fn text(text: &str) -> Draft {
+    Draft { name: None, payload: Payload::Text(Arc::from(text)) }
+}
+
+/// The content as what it was announced to be; it is taken whole or refused.
+fn payload(content: Vec<u8>, announced: Announced) -> Result<Payload, Fault> {
+    if announced == Announced::Binary {
+        return Ok(Payload::Binary(content.into()));
+    }
+    match (String::from_utf8(content), announced) {
+        (Ok(text), _) => Ok(Payload::Text(text.into())),
+        (Err(bytes), Announced::Unsaid) => Ok(Payload::Binary(bytes.into_bytes().into())),
+        (Err(_), _) => Err(Fault::TextNotUtf8),
+    }
+}
+
+/// What clients said where nobody publishes it: the newest texts, for whoever asks.
+#[derive(Debug, Default)]
+pub struct ReceivedTable {
+    rows: VecDeque<Received>,
+}
+
+/// One of them.
+#[derive(Clone, Debug, Serialize)]
+pub struct Received {
+    /// Whose client it was.
+    #[serde(skip)]
+    pub channel: Arc<str>,
+    /// When, in milliseconds since 1970-01-01T00:00:00Z.
+    pub time: u64,
+    /// How many bytes it had.
+    pub bytes: usize,
+    /// The text, or its beginning; binary data is only counted.
+    pub text: String,
+}
+
+impl ReceivedTable {
+    /// Enters what a client said; the oldest entry gives way.
+    pub fn enter(&mut self, hub: &Hub, key: ChannelKey, payload: &Payload, now: Now) {
+        let Some(channel) = hub.channel(key) else { return };
+        let text = match payload {
+            Payload::Text(text) => beginning(text),
+            Payload::Binary(_) => "",
+        };
+        let (channel, time) = (Arc::clone(channel.name()), now.unix_ms());
+        log::info!("received {} bytes for {:?}: {text:?}", payload.bytes().len(), channel);
+        if self.rows.len() == limits::RECEIVED_MAX {
+            self.rows.pop_front();
+        }
+        let bytes = payload.bytes().len();
+        self.rows.push_back(Received { channel, time, bytes, text: text.to_owned() });
+    }
+
+    /// What clients of one user have said, oldest first.
+    pub fn of(&self, channel: &str) -> Vec<&Received> {
+        self.rows.iter().filter(|row| &*row.channel == channel).collect()
+    }
+}
+
+fn beginning(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(limits::RECEIVED_BYTES_MAX)).unwrap_or_default()
+}

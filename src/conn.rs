@@ -1,0 +1,189 @@
+//! One connection: what it is doing, what it has not parsed, what it has not sent.
+
+use crate::answer::Manner;
+use crate::clock::{Instant, SECOND_US};
+use crate::cost::Account;
+use crate::hub::Edge;
+use crate::limits::{self, Limits};
+use crate::mech::Mech;
+use crate::queue::Queue;
+use crate::route::Call;
+use crate::wire::body::Body;
+use crate::wire::head::Scan;
+
+/// One connection.
+#[derive(Debug)]
+pub struct Conn {
+    /// Which tenant of its slot it is.
+    pub generation: u32,
+    /// What it is doing.
+    pub state: State,
+    /// What has arrived and could not be parsed yet.
+    pub tail: Vec<u8>,
+    /// What is on its way to the socket.
+    pub queue: Queue,
+    /// What it costs.
+    pub account: Account,
+    /// Its place in a channel's list.
+    pub edge: Option<Edge>,
+    /// Whether the request in hand leaves the connection open.
+    pub keep_alive: bool,
+    /// Whether it is on the list of those to be flushed.
+    pub dirty: bool,
+    /// Whether the socket would take no more; set to when it last did.
+    pub blocked: Instant,
+    /// The deadline that is armed for it.
+    pub armed: Instant,
+}
+
+/// What a connection is doing.
+#[derive(Debug)]
+pub enum State {
+    /// Awaits a request head, since then. Call: receive, tick. Next: any.
+    Head {
+        /// Since when.
+        since: Instant,
+        /// Whether part of it has come.
+        begun: bool,
+        /// Where the search for its end stands.
+        scan: Scan,
+    },
+    /// Takes the content of a request. Call: receive, tick. Next: `Head` or `Draining`.
+    Body(Box<Incoming>),
+    /// A mechanism has it. Call: receive, deliver, tick, end. Next: `Head` or `Draining`.
+    Mech(Mech),
+    /// Sends what is queued, drops what arrives, and is closed then. Next: `Gone`.
+    Draining {
+        /// Bytes that may still arrive.
+        budget: u64,
+        /// Until when they may; never, as long as something is queued.
+        until: Instant,
+    },
+    /// Awaits the sweep. Call: nothing.
+    Gone,
+}
+
+/// A request whose content is arriving.
+#[derive(Debug)]
+pub struct Incoming {
+    /// What is to be answered.
+    pub call: Call,
+    /// How.
+    pub manner: Manner,
+    /// The content's framing.
+    pub body: Body,
+    /// The content so far.
+    pub content: Vec<u8>,
+    /// When the head was complete.
+    pub since: Instant,
+    /// When something last arrived.
+    pub last: Instant,
+}
+
+impl Conn {
+    /// A connection that was just accepted.
+    pub fn new(generation: u32, now: Instant) -> Self {
+        Self {
+            generation,
+            state: State::Head { since: now, begun: false, scan: Scan::default() },
+            tail: Vec::new(),
+            queue: Queue::default(),
+            account: Account::default(),
+            edge: None,
+            keep_alive: true,
+            dirty: false,
+            blocked: Instant::NEVER,
+            armed: Instant::NEVER,
+        }
+    }
+
+    /// When something must have happened. Every state has a deadline; a mechanism names its own.
+    pub fn deadline(&self, limits: &Limits) -> Instant {
+        let own = match &self.state {
+            State::Head { since, begun: true, .. } => since.after(limits.head_us_max),
+            // What was accepted and says nothing is no better than a slow head.
+            State::Head { since, .. } if self.account.received == 0 => {
+                since.after(limits.head_us_max)
+            }
+            State::Head { since, .. } => since.after(limits.keep_alive_us_max),
+            State::Body(incoming) => incoming.deadline(),
+            State::Mech(mech) => mech.deadline(),
+            State::Draining { until, .. } => *until,
+            State::Gone => Instant::NEVER,
+        };
+        own.min(self.stall_deadline())
+    }
+
+    /// When queued bytes must have made some progress.
+    pub fn stall_deadline(&self) -> Instant {
+        self.blocked.after(limits::STALL_US_MAX)
+    }
+
+    /// Whether its input is left in the kernel for now: unsent answers, or requests that wait
+    /// behind a parked one, must not pile up.
+    pub fn is_paused(&self) -> bool {
+        self.queue.bytes() > limits::QUEUE_BYTES_PAUSE
+            || self.tail.len() >= limits::PIPELINE_BYTES_MAX
+    }
+
+    /// Books that the socket took `bytes` bytes.
+    pub fn sent(&mut self, bytes: usize, now: Instant) {
+        self.queue.sent(bytes);
+        self.account.taken += bytes as u64;
+        self.blocked = if self.queue.is_empty() { Instant::NEVER } else { now };
+        debug_assert!(self.account.balances(self.queue.bytes()), "{:?}", self.account);
+    }
+
+    /// Ready for the next request.
+    pub fn await_head(&mut self, now: Instant) {
+        let begun = !self.tail.is_empty();
+        self.state = State::Head { since: now, begun, scan: Scan::default() };
+    }
+
+    /// Nothing more will be said: what is queued leaves, what arrives is dropped.
+    pub fn drain(&mut self) {
+        self.tail = Vec::new();
+        self.state = State::Draining { budget: limits::LINGER_BYTES_MAX, until: Instant::NEVER };
+    }
+
+    /// Throws away what is queued, and awaits the sweep.
+    pub fn vanish(&mut self) {
+        self.account.dropped += self.queue.clear();
+        self.tail = Vec::new();
+        self.blocked = Instant::NEVER;
+        self.state = State::Gone;
+    }
+}
+
+impl Incoming {
+    /// The nearer of two: a pause that is too long, or a pace that is too slow. A trickle would
+    /// hold a buffer for hours otherwise.
+    fn deadline(&self) -> Instant {
+        let earned_us = (self.content.len() as u64)
+            .saturating_mul(SECOND_US)
+            .saturating_div(limits::BODY_BYTES_PER_S_MIN);
+        let pace = self.since.after(limits::BODY_PAUSE_US_MAX).after(earned_us);
+        self.last.after(limits::BODY_PAUSE_US_MAX).min(pace)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_is_small() {
+        assert!(size_of::<Conn>() <= 400, "{} bytes", size_of::<Conn>());
+    }
+
+    #[test]
+    fn silence_and_slowness_have_deadlines() {
+        let limits = Limits::default();
+        let mut conn = Conn::new(1, Instant::ZERO);
+        assert_eq!(conn.deadline(&limits).us(), limits.head_us_max);
+        conn.account.received = 1;
+        assert_eq!(conn.deadline(&limits).us(), limits.keep_alive_us_max);
+        conn.blocked = Instant::from_us(3);
+        assert_eq!(conn.deadline(&limits).us(), limits::STALL_US_MAX + 3);
+    }
+}

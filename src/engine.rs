@@ -1,0 +1,484 @@
+//! The slab of connections, and everything that happens to them, without a socket.
+//!
+//! The reactor calls [`Engine::open`], [`Engine::receive`], [`Engine::ended`] and [`Engine::tick`]
+//! as things happen, [`Engine::settle`] at the end of a turn, then flushes every dirty connection
+//! ([`Engine::gather`], [`Engine::sent`]) and closes what [`Engine::sweep`] names. A test, a
+//! fuzzer or a simulator calls the same.
+
+mod deliver;
+mod request;
+
+use std::io::IoSlice;
+
+use slab::Slab;
+
+use crate::answer::Manner;
+use crate::api::{Phase, ReceivedTable};
+use crate::clock::{Instant, Now};
+use crate::conn::{Conn, State};
+use crate::cost::Account;
+use crate::fault::Fault;
+use crate::hub::{Draft, Hub, HubError, Receipt};
+use crate::id::{Census, Token};
+use crate::limits::{self, Limits};
+use crate::mech::Mech;
+use crate::mech::mould::{Act, Out, Why};
+use crate::origin::Origins;
+use crate::queue::Queue;
+use crate::timer::{Timers, Waiter};
+use crate::wire::date::Date;
+
+/// What a server is set to.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// The bounds.
+    pub limits: Limits,
+    /// Whose pages may connect.
+    pub origins: Origins,
+}
+
+/// All connections of a loop.
+#[derive(Debug)]
+pub struct Engine {
+    conns: Slab<Conn>,
+    hub: Hub,
+    turn: Turn,
+    timers: Timers,
+    origins: Origins,
+    received: ReceivedTable,
+    /// Open mechanisms.
+    online: Census,
+    generation: u32,
+    sessions: u64,
+    phase: Phase,
+    /// Connections with something to send.
+    dirty: Vec<Token>,
+    /// Connections whose remainder may be parsed on.
+    ready: Vec<Token>,
+    /// Connections whose input was left in the kernel and may be read on.
+    unpaused: Vec<Token>,
+    /// Connections to be closed.
+    gone: Vec<(Token, Farewell)>,
+    /// What the mechanisms of a fan-out want done; empty between fan-outs.
+    leaving: Vec<(u32, Leave)>,
+}
+
+/// What every call into a mechanism is given in this turn.
+#[derive(Debug)]
+struct Turn {
+    now: Now,
+    date: Date,
+    limits: Limits,
+    /// What the mechanism in hand wants done; empty between calls.
+    acts: Vec<Act>,
+}
+
+impl Turn {
+    fn out<'a>(&'a mut self, queue: &'a mut Queue, account: &'a mut Account) -> Out<'a> {
+        Out {
+            now: self.now,
+            date: &self.date,
+            limits: &self.limits,
+            queue,
+            account,
+            acts: &mut self.acts,
+        }
+    }
+}
+
+/// How a socket is closed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Farewell {
+    /// What is in the kernel still leaves.
+    Close,
+    /// What is in the kernel is thrown away with it: its reader does not read.
+    Reset,
+}
+
+/// What the reactor is to do with a connection after it was flushed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Next {
+    /// Nothing.
+    Keep,
+    /// Tell the peer that nothing more comes (a FIN), and go on dropping what it says.
+    ShutDown,
+}
+
+/// How a mechanism leaves a fan-out.
+#[derive(Clone, Copy, Debug)]
+enum Leave {
+    /// Its request is answered.
+    Done,
+    /// It has nothing more to say.
+    Close,
+    /// Its reader does not read.
+    Slow,
+}
+
+/// How far a connection has got with its input.
+enum Step {
+    /// So many bytes are done with; there may be more to do.
+    Took(usize),
+    /// Nothing can be done before more arrives, or something else happens.
+    Wait,
+}
+
+impl Engine {
+    /// An engine without connections.
+    pub fn new(config: Config, now: Now) -> Self {
+        Self {
+            conns: Slab::new(),
+            hub: Hub::new(config.limits),
+            turn: Turn {
+                now,
+                date: Date::at(now.unix_s()),
+                limits: config.limits,
+                acts: Vec::new(),
+            },
+            origins: config.origins,
+            timers: Timers::default(),
+            received: ReceivedTable::default(),
+            online: Census::default(),
+            generation: 0,
+            sessions: 0,
+            phase: Phase::Serving,
+            dirty: Vec::new(),
+            ready: Vec::new(),
+            unpaused: Vec::new(),
+            gone: Vec::new(),
+            leaving: Vec::new(),
+        }
+    }
+
+    /// A turn begins: this is the time of everything in it.
+    pub fn begin(&mut self, now: Now) {
+        self.turn.now = now;
+        self.turn.date.refresh(now.unix_s());
+    }
+
+    /// Connections that there are.
+    pub fn len(&self) -> usize {
+        self.conns.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.conns.is_empty()
+    }
+
+    /// The connection behind a token, unless its tenant has left.
+    pub fn conn(&self, token: Token) -> Option<&Conn> {
+        self.conns.get(token.index as usize).filter(|conn| conn.generation == token.generation)
+    }
+
+    /// The channels.
+    pub fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    /// A connection was accepted.
+    pub fn open(&mut self) -> Option<Token> {
+        self.generation = self.generation.wrapping_add(1);
+        let generation = self.generation;
+        let index = u32::try_from(self.conns.vacant_key()).ok()?;
+        self.conns.insert(Conn::new(generation, self.turn.now.at));
+        self.arm(index);
+        Some(Token { index, generation })
+    }
+
+    /// Bytes have arrived.
+    pub fn receive(&mut self, token: Token, bytes: &[u8]) {
+        let Some(conn) = self.conn_mut(token) else { return };
+        conn.account.received += bytes.len() as u64;
+        if conn.tail.is_empty() {
+            let taken = self.advance(token.index, bytes);
+            self.keep(token.index, bytes.get(taken..).unwrap_or_default().to_vec());
+        } else {
+            let mut joined = std::mem::take(&mut conn.tail);
+            joined.extend_from_slice(bytes);
+            let taken = self.advance(token.index, &joined);
+            joined.drain(..taken);
+            self.keep(token.index, joined);
+        }
+        self.arm(token.index);
+    }
+
+    /// The peer will send nothing more.
+    pub fn ended(&mut self, token: Token) {
+        self.receive(token, &[]);
+        let Some(conn) = self.conn_mut(token) else { return };
+        if conn.is_paused() && !conn.tail.is_empty() {
+            // Requests wait for their answers to be read; the end will be read again after them.
+            return;
+        }
+        match &conn.state {
+            State::Head { begun: true, .. } | State::Body(_) => {
+                self.refuse(token.index, &Manner::LOST, Fault::RequestCut.into());
+            }
+            State::Head { .. } | State::Draining { .. } if !conn.queue.is_empty() => {
+                // A peer that has closed its half still reads.
+                self.close(token.index);
+            }
+            State::Head { .. } | State::Draining { .. } | State::Mech(_) => {
+                self.vanish(token.index, Farewell::Close);
+            }
+            State::Gone => {}
+        }
+    }
+
+    /// The socket is of no use any more.
+    pub fn broken(&mut self, token: Token) {
+        if self.conn(token).is_some() {
+            self.vanish(token.index, Farewell::Close);
+        }
+    }
+
+    /// When the next deadline passes.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    /// Ticks whatever has a deadline that has passed.
+    pub fn tick(&mut self) {
+        while let Some((at, waiter)) = self.timers.due(self.turn.now.at) {
+            match waiter {
+                Waiter::Conn(token) => self.tick_conn(token, at),
+                Waiter::Channel(key) if self.hub.awaits(key, at) => {
+                    self.hub.tick(key, self.turn.now)
+                }
+                Waiter::Channel(_) => {}
+            }
+        }
+    }
+
+    /// Ends the turn: hands over what was published, and parses on what had to wait for it.
+    pub fn settle(&mut self) {
+        loop {
+            while let Some(key) = self.hub.next_dirty() {
+                if self.hub.is_dirty(key) {
+                    self.deliver(key);
+                }
+            }
+            let Some(token) = self.ready.pop() else { break };
+            self.receive(token, &[]);
+        }
+        while let Some((key, at)) = self.hub.next_unarmed(self.turn.now) {
+            self.timers.arm(at, Waiter::Channel(key));
+        }
+        if self.timers.len() > 2 * (self.conns.len() + self.hub.len()) + TIMERS_SPARE {
+            let (conns, hub) = (&self.conns, &self.hub);
+            self.timers.retain(|at, waiter| match waiter {
+                Waiter::Conn(token) => conns
+                    .get(token.index as usize)
+                    .is_some_and(|conn| conn.generation == token.generation && conn.armed == at),
+                Waiter::Channel(key) => hub.awaits(key, at),
+            });
+        }
+    }
+
+    /// The next connection with something to send.
+    pub fn next_dirty(&mut self) -> Option<Token> {
+        while let Some(token) = self.dirty.pop() {
+            if let Some(conn) = self.conn_mut(token) {
+                conn.dirty = false;
+                return Some(token);
+            }
+        }
+        None
+    }
+
+    /// What a connection has to send next; returns how many slices it set.
+    pub fn gather<'e>(&'e self, token: Token, slices: &mut [IoSlice<'e>]) -> usize {
+        self.conn(token).map_or(0, |conn| conn.queue.gather(slices))
+    }
+
+    /// The socket took so many bytes.
+    pub fn sent(&mut self, token: Token, bytes: usize) {
+        let now = self.turn.now.at;
+        let Some(conn) = self.conn_mut(token) else { return };
+        let was_paused = conn.is_paused();
+        conn.sent(bytes, now);
+        if was_paused && !conn.is_paused() {
+            self.ready.push(token);
+            self.unpaused.push(token);
+        }
+    }
+
+    /// A connection has been flushed as far as its socket would go.
+    pub fn flushed(&mut self, token: Token) -> Next {
+        let now = self.turn.now.at;
+        let Some(conn) = self.conn_mut(token) else { return Next::Keep };
+        let mut next = Next::Keep;
+        if let State::Draining { until, .. } = &mut conn.state
+            && conn.queue.is_empty()
+            && *until == Instant::NEVER
+        {
+            *until = now.after(limits::LINGER_US_MAX);
+            next = Next::ShutDown;
+        }
+        if !conn.queue.is_empty() && conn.blocked == Instant::NEVER {
+            conn.blocked = now;
+        }
+        self.arm(token.index);
+        next
+    }
+
+    /// The socket takes more again: whether there is more.
+    pub fn writable(&mut self, token: Token) {
+        if self.conn(token).is_some_and(|conn| !conn.queue.is_empty()) {
+            self.soil(token.index);
+        }
+    }
+
+    /// Whether the connection's input may be read now.
+    pub fn is_reading(&self, token: Token) -> bool {
+        self.conn(token).is_some_and(|conn| !conn.is_paused())
+    }
+
+    /// The next connection whose input may be read on.
+    pub fn next_unpaused(&mut self) -> Option<Token> {
+        self.unpaused.pop()
+    }
+
+    /// Whether something waits for this very turn to go on.
+    pub fn is_busy(&self) -> bool {
+        !self.ready.is_empty() || !self.dirty.is_empty()
+    }
+
+    /// Removes the next connection that is to be closed.
+    pub fn sweep(&mut self) -> Option<(Token, Farewell)> {
+        let (token, farewell) = self.gone.pop()?;
+        self.conns.try_remove(token.index as usize);
+        Some((token, farewell))
+    }
+
+    /// Frees a place for a new connection: the longest idle kept-alive one gives way.
+    pub fn reap_idle(&mut self) {
+        let idle = self.conns.iter().filter_map(|(index, conn)| match conn.state {
+            State::Head { since, begun: false, .. } if conn.queue.is_empty() => {
+                Some((since, index))
+            }
+            _ => None,
+        });
+        let longest = idle.min().and_then(|(_, index)| u32::try_from(index).ok());
+        if let Some(index) = longest {
+            self.vanish(index, Farewell::Close);
+        }
+    }
+
+    /// How long clients have to leave when the server drains, in microseconds.
+    pub const fn drain_us_max(&self) -> u64 {
+        self.turn.limits.drain_us_max
+    }
+
+    /// Publishes on behalf of somebody inside this process.
+    pub fn publish(&mut self, channel: &str, draft: Draft) -> Result<Receipt, HubError> {
+        let key = self.hub.channel_named(channel, self.turn.now)?;
+        let receipt = self.hub.publish(key, draft, self.turn.now).ok_or(HubError::Full)?;
+        self.deliver_urgent();
+        Ok(receipt)
+    }
+
+    /// The server is about to leave: every mechanism says goodbye, everybody else is closed as
+    /// soon as what they asked for is answered.
+    pub fn drain(&mut self) {
+        self.settle();
+        self.phase = Phase::Draining;
+        let all: Vec<u32> =
+            self.conns.iter().filter_map(|(index, _)| u32::try_from(index).ok()).collect();
+        for index in all {
+            let Some(conn) = self.conns.get_mut(index as usize) else { continue };
+            conn.keep_alive = false;
+            match &conn.state {
+                State::Mech(_) => self.end(index, Why::Drain),
+                State::Head { begun: false, .. } => self.close(index),
+                State::Body(_) | State::Head { .. } | State::Draining { .. } | State::Gone => {}
+            }
+        }
+    }
+
+    fn conn_mut(&mut self, token: Token) -> Option<&mut Conn> {
+        let conn = self.conns.get_mut(token.index as usize)?;
+        (conn.generation == token.generation).then_some(conn)
+    }
+
+    /// The mechanism that has this connection, and where it speaks. What it leaves there is
+    /// settled with [`Engine::settle_acts`].
+    fn mech(&mut self, index: u32) -> Option<(&mut Mech, Out<'_>)> {
+        let conn = self.conns.get_mut(index as usize)?;
+        let State::Mech(mech) = &mut conn.state else { return None };
+        Some((mech, self.turn.out(&mut conn.queue, &mut conn.account)))
+    }
+
+    /// Keeps what could not be parsed yet.
+    fn keep(&mut self, index: u32, rest: Vec<u8>) {
+        let Some(conn) = self.conns.get_mut(index as usize) else { return };
+        if !matches!(conn.state, State::Draining { .. } | State::Gone) {
+            conn.tail = rest;
+        }
+    }
+
+    /// Has the connection flushed at the end of the turn.
+    fn soil(&mut self, index: u32) {
+        let Some(conn) = self.conns.get_mut(index as usize) else { return };
+        if !conn.dirty {
+            conn.dirty = true;
+            self.dirty.push(Token { index, generation: conn.generation });
+        }
+    }
+
+    /// Arms the connection's deadline, unless it will be looked at before.
+    fn arm(&mut self, index: u32) {
+        let Some(conn) = self.conns.get_mut(index as usize) else { return };
+        let deadline = conn.deadline(&self.turn.limits);
+        if deadline < conn.armed {
+            conn.armed = deadline;
+            let token = Token { index, generation: conn.generation };
+            self.timers.arm(deadline, Waiter::Conn(token));
+        }
+    }
+
+    fn tick_conn(&mut self, token: Token, at: Instant) {
+        let (now, limits) = (self.turn.now.at, self.turn.limits);
+        let Some(conn) = self.conn_mut(token) else { return };
+        if conn.armed != at {
+            return;
+        }
+        conn.armed = Instant::NEVER;
+        if conn.stall_deadline() <= now {
+            return self.vanish(token.index, Farewell::Reset);
+        }
+        if conn.deadline(&limits) <= now {
+            self.expire(token.index);
+        }
+        self.arm(token.index);
+    }
+
+    /// A deadline of the connection's own has passed.
+    fn expire(&mut self, index: u32) {
+        let Some(conn) = self.conns.get_mut(index as usize) else { return };
+        match &conn.state {
+            State::Head { begun: true, .. } => {
+                self.refuse(index, &Manner::LOST, Fault::HeadSlow.into());
+            }
+            State::Body(_) => self.refuse(index, &Manner::LOST, Fault::BodySlow.into()),
+            State::Head { .. } => self.close(index),
+            State::Draining { .. } => self.vanish(index, Farewell::Close),
+            State::Mech(_) => self.tick_mech(index),
+            State::Gone => {}
+        }
+    }
+
+    fn tick_mech(&mut self, index: u32) {
+        let Some((mech, mut out)) = self.mech(index) else { return };
+        let ticked = mech.tick(&mut out);
+        self.soil(index);
+        self.settle_acts(index);
+        if let Err(fault) = ticked {
+            self.end(index, Why::Fault(fault));
+        }
+    }
+}
+
+/// Departed entries that the timers may hold before they are cleared.
+const TIMERS_SPARE: usize = 1_024;

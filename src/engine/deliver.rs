@@ -1,0 +1,160 @@
+//! From a log to its subscribers, and what becomes of a connection then.
+
+use super::{Engine, Farewell, Leave};
+use crate::conn::State;
+use crate::event::Payload;
+use crate::fault::Fault;
+use crate::frame::Frames;
+use crate::hub::{Draft, Subscriber};
+use crate::id::{ChannelKey, Token};
+use crate::limits;
+use crate::mech::mould::{Act, Why};
+
+impl Engine {
+    /// Hands a channel's news to its subscribers.
+    pub(super) fn deliver(&mut self, key: ChannelKey) {
+        let mut frames = Frames::default();
+        let now = self.turn.now;
+        let Some((batch, subscribers)) = self.hub.pending(key, now) else { return };
+        for subscriber in subscribers {
+            let token = subscriber.token;
+            let Some(conn) = self.conns.get_mut(token.index as usize) else { continue };
+            let State::Mech(mech) = &mut conn.state else { continue };
+            if conn.queue.bytes() >= limits::QUEUE_BYTES_MAX {
+                self.leaving.push((token.index, Leave::Slow));
+                continue;
+            }
+            let mut out = self.turn.out(&mut conn.queue, &mut conn.account);
+            mech.deliver(&batch, &mut frames, &mut out);
+            for act in self.turn.acts.drain(..) {
+                let leave = if act == Act::Done { Leave::Done } else { Leave::Close };
+                self.leaving.push((token.index, leave));
+            }
+            if !conn.dirty && !conn.queue.is_empty() {
+                conn.dirty = true;
+                self.dirty.push(token);
+            }
+        }
+        self.hub.handed_over(key, now);
+        self.leave();
+    }
+
+    /// Lets those go that a fan-out has finished with.
+    fn leave(&mut self) {
+        let mut leaving = std::mem::take(&mut self.leaving);
+        for (index, leave) in leaving.drain(..) {
+            match leave {
+                Leave::Done => self.done(index),
+                Leave::Close => self.close(index),
+                Leave::Slow => self.end(index, Why::Fault(Fault::QueueFull)),
+            }
+        }
+        self.leaving = leaving;
+    }
+
+    /// Tells every subscriber that its channel is no more.
+    pub(super) fn end_channel(&mut self, key: ChannelKey) {
+        if self.hub.is_dirty(key) {
+            self.deliver(key);
+        }
+        let subscribers = self.hub.subscribers(key).to_vec();
+        for Subscriber { token, .. } in subscribers {
+            self.end(token.index, Why::Deleted);
+            self.unsubscribe(token.index);
+        }
+    }
+
+    /// Lets a mechanism say its last words.
+    pub(super) fn end(&mut self, index: u32, why: Why) {
+        let Some((mech, mut out)) = self.mech(index) else { return };
+        mech.end(why, &mut out);
+        self.soil(index);
+        self.settle_acts(index);
+        self.arm(index);
+    }
+
+    /// Does what a mechanism has left to be done.
+    pub(super) fn settle_acts(&mut self, index: u32) {
+        let mut acts = std::mem::take(&mut self.turn.acts);
+        for act in acts.drain(..) {
+            match act {
+                Act::Subscribe(key) => self.subscribe(index, key),
+                Act::Publish(key, payload) => self.publish_for(key, payload),
+                Act::Receive(key, payload) => {
+                    self.received.enter(&self.hub, key, &payload, self.turn.now);
+                }
+                Act::Done => self.done(index),
+                Act::Close => self.close(index),
+            }
+        }
+        self.turn.acts = acts;
+    }
+
+    fn subscribe(&mut self, index: u32, key: ChannelKey) {
+        let Some(conn) = self.conns.get_mut(index as usize) else { return };
+        let State::Mech(mech) = &conn.state else { return };
+        let token = Token { index, generation: conn.generation };
+        conn.edge = self.hub.subscribe(key, Subscriber { token, kind: mech.kind() });
+    }
+
+    fn unsubscribe(&mut self, index: u32) {
+        let Some(conn) = self.conns.get_mut(index as usize) else { return };
+        let Some(edge) = conn.edge.take() else { return };
+        let Some(moved) = self.hub.unsubscribe(edge, self.turn.now.at) else { return };
+        if let Some(moved) = self.conns.get_mut(moved.token.index as usize) {
+            moved.edge = Some(edge);
+        }
+    }
+
+    fn publish_for(&mut self, key: ChannelKey, payload: Payload) {
+        self.hub.publish(key, Draft { name: None, payload }, self.turn.now);
+        self.deliver_urgent();
+    }
+
+    /// The request in hand is answered: the connection is free for the next, or done with.
+    pub(super) fn done(&mut self, index: u32) {
+        self.close_mech(index);
+        let now = self.turn.now.at;
+        let Some(conn) = self.conns.get_mut(index as usize) else { return };
+        if !conn.keep_alive {
+            return self.close(index);
+        }
+        conn.await_head(now);
+        if !conn.tail.is_empty() {
+            self.ready.push(Token { index, generation: conn.generation });
+        }
+        self.arm(index);
+    }
+
+    /// Closes the connection when what is queued has left.
+    pub(super) fn close(&mut self, index: u32) {
+        self.close_mech(index);
+        let Some(conn) = self.conns.get_mut(index as usize) else { return };
+        if matches!(conn.state, State::Gone) {
+            return;
+        }
+        conn.drain();
+        self.soil(index);
+    }
+
+    /// Closes the connection now; what is queued is dropped.
+    pub(super) fn vanish(&mut self, index: u32, farewell: Farewell) {
+        self.close_mech(index);
+        let Some(conn) = self.conns.get_mut(index as usize) else { return };
+        if matches!(conn.state, State::Gone) {
+            return;
+        }
+        conn.vanish();
+        self.gone.push((Token { index, generation: conn.generation }, farewell));
+    }
+
+    /// A connection that has a mechanism has it no longer.
+    fn close_mech(&mut self, index: u32) {
+        self.unsubscribe(index);
+        let Some(conn) = self.conns.get_mut(index as usize) else { return };
+        if let State::Mech(mech) = &conn.state {
+            self.online.leave(mech.kind());
+            conn.await_head(self.turn.now.at);
+        }
+    }
+}

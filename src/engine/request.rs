@@ -1,0 +1,314 @@
+//! From bytes to what they ask for: how far a connection gets with its input.
+
+use super::{Engine, Farewell, Step};
+use crate::answer::{Answer, Manner};
+use crate::api::{Api, Phase};
+use crate::conn::{Incoming, State};
+use crate::event::Batch;
+use crate::fault::Fault;
+use crate::id::{Id, Kind};
+use crate::limits;
+use crate::mech::Mech;
+use crate::mech::mould::{Door, Why};
+use crate::route::{self, Ask, Call, Refusal, Subscription};
+use crate::site::Page;
+use crate::wire::body::Body;
+use crate::wire::cursor::Parse;
+use crate::wire::head::{self, Content, Head};
+
+impl Engine {
+    /// Parses as much of `bytes` as the connection's state allows; returns how much that was.
+    pub(super) fn advance(&mut self, index: u32, bytes: &[u8]) -> usize {
+        let mut taken = 0;
+        while let Step::Took(step) = self.step(index, bytes.get(taken..).unwrap_or_default()) {
+            taken += step;
+        }
+        taken
+    }
+
+    fn step(&mut self, index: u32, bytes: &[u8]) -> Step {
+        let Some(conn) = self.conns.get_mut(index as usize) else { return Step::Wait };
+        match &mut conn.state {
+            _ if bytes.is_empty() => Step::Wait,
+            State::Head { .. } if conn.queue.bytes() > limits::QUEUE_BYTES_PAUSE => Step::Wait,
+            State::Head { .. } => self.step_head(index, bytes),
+            State::Body(_) => self.step_body(index, bytes),
+            State::Mech(_) => self.step_mech(index, bytes),
+            State::Draining { budget, .. } => {
+                *budget = budget.saturating_sub(bytes.len() as u64);
+                if *budget == 0 {
+                    self.vanish(index, Farewell::Close);
+                }
+                Step::Took(bytes.len())
+            }
+            State::Gone => Step::Took(bytes.len()),
+        }
+    }
+
+    fn step_head(&mut self, index: u32, bytes: &[u8]) -> Step {
+        let now = self.turn.now.at;
+        let Some(conn) = self.conns.get_mut(index as usize) else { return Step::Wait };
+        let State::Head { since, begun, scan } = &mut conn.state else { return Step::Wait };
+        if !*begun {
+            *begun = true;
+            *since = now;
+        }
+        let mut room = head::room();
+        match head::parse(bytes, scan, &mut room) {
+            Ok(Parse::Partial) => Step::Wait,
+            Ok(Parse::Complete(head, length)) => {
+                self.request(index, &head);
+                Step::Took(length)
+            }
+            Err(error) => {
+                self.refuse(index, &Manner::LOST, Fault::from(error).into());
+                Step::Took(bytes.len())
+            }
+        }
+    }
+
+    fn step_body(&mut self, index: u32, bytes: &[u8]) -> Step {
+        let now = self.turn.now.at;
+        let Some(conn) = self.conns.get_mut(index as usize) else { return Step::Wait };
+        let State::Body(incoming) = &mut conn.state else { return Step::Wait };
+        incoming.last = now;
+        match incoming.body.receive(bytes, &mut incoming.content) {
+            Ok(step) if step.done => {
+                self.complete(index);
+                Step::Took(step.taken)
+            }
+            Ok(step) if step.taken == 0 => Step::Wait,
+            Ok(step) => Step::Took(step.taken),
+            Err(error) => {
+                let manner = Manner { keep_alive: false, ..incoming.manner.clone() };
+                self.refuse(index, &manner, Fault::from(error).into());
+                Step::Took(bytes.len())
+            }
+        }
+    }
+
+    /// A request head is complete.
+    fn request(&mut self, index: u32, head: &Head<'_, '_>) {
+        let mut manner = Manner::new(head, self.origins.allowed(head));
+        if self.phase == Phase::Draining {
+            manner.keep_alive = false;
+        }
+        // Where content follows that nobody takes, the next request could not be found.
+        let refused = Manner {
+            keep_alive: manner.keep_alive && head.content == Content::None,
+            ..manner.clone()
+        };
+        let ask = match route::resolve(head, &self.turn.limits) {
+            Ok(ask) => ask,
+            Err(refusal) => return self.refuse(index, &refused, refusal),
+        };
+        if let Some(fault) = self.objection(&ask, head) {
+            return self.refuse(index, &refused, fault.into());
+        }
+        match ask {
+            Ask::Call(call) => self.await_content(index, call, manner, head),
+            _ if head.content != Content::None => {
+                self.refuse(index, &refused, Fault::ContentRefused.into());
+            }
+            Ask::Page(page) => self.send_page(index, page, &manner),
+            Ask::Options(allow) => self.send_options(index, allow, &manner),
+            Ask::Subscribe(subscription) => {
+                if let Err(fault) = self.open_mech(index, &subscription, &manner, head) {
+                    self.refuse(index, &manner, fault.into());
+                }
+            }
+        }
+    }
+
+    /// What is asked for in the right form, and still not given.
+    fn objection(&self, ask: &Ask, head: &Head<'_, '_>) -> Option<Fault> {
+        let changes = match ask {
+            Ask::Call(call) => call.changes(),
+            Ask::Subscribe(subscription) => subscription.kind == Kind::WebSocket,
+            Ask::Page(_) | Ask::Options(_) => false,
+        };
+        if changes && self.origins.is_foreign(head) {
+            return Some(Fault::OriginRefused);
+        }
+        let opens = matches!(ask, Ask::Subscribe(_));
+        (opens && self.phase == Phase::Draining).then_some(Fault::Draining)
+    }
+
+    fn await_content(&mut self, index: u32, call: Call, manner: Manner, head: &Head<'_, '_>) {
+        let body = match Body::new(head.content, self.turn.limits.message_bytes_max) {
+            Ok(body) => body,
+            Err(error) => {
+                let manner = Manner { keep_alive: false, ..manner };
+                return self.refuse(index, &manner, Fault::from(error).into());
+            }
+        };
+        let Some(conn) = self.conns.get_mut(index as usize) else { return };
+        conn.keep_alive = manner.keep_alive;
+        if body.is_empty() {
+            return self.call(index, call, &manner, Vec::new());
+        }
+        let now = self.turn.now.at;
+        let content = Vec::new();
+        let incoming = Incoming { call, manner, body, content, since: now, last: now };
+        conn.state = State::Body(Box::new(incoming));
+        if head.expect_continue {
+            // RFC 9110 §10.1.1; sent also when the content is here already, which is allowed.
+            self.turn.out(&mut conn.queue, &mut conn.account).send_control(CONTINUE);
+            self.soil(index);
+        }
+    }
+
+    fn complete(&mut self, index: u32) {
+        let now = self.turn.now.at;
+        let Some(conn) = self.conns.get_mut(index as usize) else { return };
+        let state = std::mem::replace(&mut conn.state, State::Gone);
+        conn.await_head(now);
+        let State::Body(incoming) = state else { return };
+        let Incoming { call, manner, content, .. } = *incoming;
+        self.call(index, call, &manner, content);
+    }
+
+    fn call(&mut self, index: u32, call: Call, manner: &Manner, content: Vec<u8>) {
+        if let Call::Delete(channel) = &call
+            && let Some(key) = self.hub.find(channel)
+        {
+            self.end_channel(key);
+        }
+        let mut api = Api {
+            hub: &mut self.hub,
+            received: &self.received,
+            online: &self.online,
+            now: self.turn.now,
+            date: &self.turn.date,
+            phase: self.phase,
+        };
+        let answer = api.answer(call, content, manner);
+        self.answer(index, answer);
+        self.deliver_urgent();
+    }
+
+    fn open_mech(
+        &mut self,
+        index: u32,
+        subscription: &Subscription,
+        manner: &Manner,
+        head: &Head<'_, '_>,
+    ) -> Result<(), Fault> {
+        if manner.head_only {
+            self.send_stream_head(index, subscription, manner);
+            return Ok(());
+        }
+        let channel = match &subscription.channel {
+            Some(name) => Some(self.hub.channel_named(name, self.turn.now)?),
+            None => None,
+        };
+        if let Some(key) = channel.filter(|key| self.hub.is_dirty(*key)) {
+            // Who comes now is not to be handed what was published before.
+            self.deliver(key);
+        }
+        let replay =
+            channel.and_then(|key| self.hub.replay(key, subscription.since, self.turn.now));
+        let replay = replay.unwrap_or(Batch {
+            events: &[],
+            gap: None,
+            cursor: Id::default(),
+            unread: 0,
+            time_ms: self.turn.now.unix_ms(),
+        });
+        let door = Door {
+            head,
+            manner,
+            address: subscription.address,
+            dress: subscription.dress,
+            channel,
+            replay,
+            cursor: subscription.cursor,
+            park_us: subscription.park_us,
+            session: self.sessions + 1,
+        };
+        let Some(conn) = self.conns.get_mut(index as usize) else { return Ok(()) };
+        let mut out = self.turn.out(&mut conn.queue, &mut conn.account);
+        let mech = Mech::open(subscription.kind, &door, &mut out)?;
+        self.sessions += 1;
+        self.online.enter(mech.kind());
+        conn.keep_alive = manner.keep_alive;
+        conn.state = State::Mech(mech);
+        self.soil(index);
+        self.settle_acts(index);
+        Ok(())
+    }
+
+    fn step_mech(&mut self, index: u32, bytes: &[u8]) -> Step {
+        let Some((mech, mut out)) = self.mech(index) else { return Step::Wait };
+        let taken = mech.receive(bytes, &mut out);
+        self.soil(index);
+        self.settle_acts(index);
+        match taken {
+            Ok(0) => Step::Wait,
+            Ok(taken) => Step::Took(taken),
+            Err(fault) => {
+                self.end(index, Why::Fault(fault));
+                Step::Took(bytes.len())
+            }
+        }
+    }
+
+    /// Answers with the reason why not. Where framing is in doubt the manner says to close.
+    pub(super) fn refuse(&mut self, index: u32, manner: &Manner, refusal: Refusal) {
+        let answer = manner.refusal(refusal.fault, &self.turn.date, refusal.allow);
+        let Some(conn) = self.conns.get_mut(index as usize) else { return };
+        conn.keep_alive = manner.keep_alive;
+        self.answer(index, answer);
+    }
+
+    /// Queues a whole answer; the request is done with.
+    fn answer(&mut self, index: u32, answer: Answer) {
+        let Some(conn) = self.conns.get_mut(index as usize) else { return };
+        self.turn.out(&mut conn.queue, &mut conn.account).answer(answer);
+        self.soil(index);
+        self.done(index);
+    }
+
+    fn send_page(&mut self, index: u32, page: &Page, manner: &Manner) {
+        let Some(conn) = self.conns.get_mut(index as usize) else { return };
+        conn.keep_alive = manner.keep_alive;
+        let answer = page.answer(manner, &self.turn.date);
+        self.answer(index, answer);
+    }
+
+    /// What an address takes, and what pages of other origins may send there.
+    fn send_options(&mut self, index: u32, allow: &str, manner: &Manner) {
+        let Some(conn) = self.conns.get_mut(index as usize) else { return };
+        conn.keep_alive = manner.keep_alive;
+        let mut head = manner.head(204, &self.turn.date).field("Allow", allow);
+        if manner.origin.is_some() {
+            head = head
+                .field("Access-Control-Allow-Methods", allow)
+                .field("Access-Control-Allow-Headers", CORS_FIELDS)
+                .field("Access-Control-Max-Age", "86400");
+        }
+        self.answer(index, Answer::bare(head.end()));
+    }
+
+    /// The head that a stream would begin with, and no stream (RFC 9110 §9.3.2).
+    fn send_stream_head(&mut self, index: u32, subscription: &Subscription, manner: &Manner) {
+        let Some(conn) = self.conns.get_mut(index as usize) else { return };
+        conn.keep_alive = manner.keep_alive;
+        let head = manner
+            .head(200, &self.turn.date)
+            .field("Content-Type", subscription.media_type())
+            .field("Cache-Control", "no-store");
+        self.answer(index, Answer::bare(head.end()));
+    }
+
+    pub(super) fn deliver_urgent(&mut self) {
+        if let Some(key) = self.hub.take_urgent() {
+            self.deliver(key);
+        }
+    }
+}
+
+/// RFC 9110 §15.2.1.
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+/// What a client may send across origins besides what every page may.
+const CORS_FIELDS: &str = "Content-Type, Last-Event-ID, If-None-Match";

@@ -1,0 +1,182 @@
+//! The reason table: every refusal and every close, and what each protocol says about it.
+//!
+//! Codecs and mechanisms only name what the peer did. What it is answered, which clause it has
+//! broken and what a person reads about it stands here, once.
+
+mod table;
+
+pub use table::FAULTS;
+
+use crate::hub::HubError;
+use crate::wire::body::BodyError;
+use crate::wire::head::HeadError;
+use crate::wire::target::TargetError;
+use crate::wire::ws_frame::CloseCode;
+use crate::wire::ws_handshake::HandshakeError;
+use crate::wire::ws_message::MessageError;
+
+/// Something that a request or a connection is refused or closed for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Fault {
+    /// The request head is wrong.
+    Head(HeadError),
+    /// The request target is wrong.
+    Target(TargetError),
+    /// The content's framing is wrong.
+    Body(BodyError),
+    /// It is no WebSocket handshake.
+    Handshake(HandshakeError),
+    /// What comes over a WebSocket is wrong.
+    Message(MessageError),
+    /// Nothing is at this address.
+    NotFound,
+    /// The address does not take this method.
+    MethodRefused,
+    /// Nobody takes this method.
+    MethodUnknown,
+    /// Content came where none is taken.
+    ContentRefused,
+    /// The content's type has a charset other than UTF-8.
+    ContentTypeRefused,
+    /// Text was announced and is not UTF-8.
+    TextNotUtf8,
+    /// The name can be no channel's.
+    ChannelRefused,
+    /// Nobody has named this channel yet.
+    ChannelUnknown,
+    /// The channel was deleted while somebody waited.
+    ChannelDeleted,
+    /// There are as many channels as there may be.
+    ChannelsFull,
+    /// `since` or `upto` is no cursor.
+    CursorRefused,
+    /// `timeout` is no number of seconds.
+    TimeoutRefused,
+    /// `envelope` is neither `json` nor `none`.
+    EnvelopeRefused,
+    /// `event` can be no event type.
+    EventNameRefused,
+    /// `event` is an event type that the server itself uses.
+    EventNameReserved,
+    /// A parameter is missing.
+    ParameterMissing,
+    /// A page of a foreign origin asks for something that only own pages may.
+    OriginRefused,
+    /// The head did not come in time.
+    HeadSlow,
+    /// The content did not come in time.
+    BodySlow,
+    /// The peer closed in the middle of a request.
+    RequestCut,
+    /// A peer that is only to listen sends too much.
+    StreamInput,
+    /// The peer does not read what it has asked for.
+    QueueFull,
+    /// The peer has not answered its pings.
+    PongMissing,
+    /// The server is about to leave.
+    Draining,
+}
+
+/// Whose fault it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Culprit {
+    /// The peer's.
+    Client,
+    /// Ours, or nobody's.
+    Server,
+}
+
+/// A line of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// What it is about.
+    pub fault: Fault,
+    /// Its name in JSON, logs and metrics.
+    pub name: &'static str,
+    /// Whose fault it is.
+    pub culprit: Culprit,
+    /// The clause that says so; empty where the bound is ours.
+    pub clause: &'static str,
+    /// The HTTP status.
+    pub status: u16,
+    /// The WebSocket close code (RFC 6455 §7.4).
+    pub close: CloseCode,
+    /// What a person reads.
+    pub message: &'static str,
+}
+
+impl Fault {
+    /// Its line of the table.
+    pub fn row(self) -> &'static Row {
+        FAULTS.iter().find(|row| row.fault == self).unwrap_or(&table::UNNAMED)
+    }
+}
+
+impl From<HeadError> for Fault {
+    fn from(error: HeadError) -> Self {
+        Self::Head(error)
+    }
+}
+
+impl From<TargetError> for Fault {
+    fn from(error: TargetError) -> Self {
+        Self::Target(error)
+    }
+}
+
+impl From<BodyError> for Fault {
+    fn from(error: BodyError) -> Self {
+        Self::Body(error)
+    }
+}
+
+impl From<HandshakeError> for Fault {
+    fn from(error: HandshakeError) -> Self {
+        Self::Handshake(error)
+    }
+}
+
+impl From<MessageError> for Fault {
+    fn from(error: MessageError) -> Self {
+        Self::Message(error)
+    }
+}
+
+impl From<HubError> for Fault {
+    fn from(error: HubError) -> Self {
+        match error {
+            HubError::NameRefused => Self::ChannelRefused,
+            HubError::Full => Self::ChannelsFull,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_error_of_every_codec_has_a_line() {
+        let named = |fault: Fault| assert_ne!(fault.row().name, table::UNNAMED.name, "{fault:?}");
+        HeadError::ALL.iter().for_each(|error| named((*error).into()));
+        TargetError::ALL.iter().for_each(|error| named((*error).into()));
+        BodyError::ALL.iter().for_each(|error| named((*error).into()));
+        HandshakeError::ALL.iter().for_each(|error| named((*error).into()));
+        MessageError::ALL.iter().for_each(|error| named((*error).into()));
+    }
+
+    #[test]
+    fn names_are_unique_and_every_line_can_be_answered() {
+        let mut names = HashSet::new();
+        for row in FAULTS {
+            assert!(names.insert(row.name), "{} stands twice", row.name);
+            assert!((400..=505).contains(&row.status), "{}", row.name);
+            assert!((1000..=1013).contains(&row.close.as_u16()), "{}", row.name);
+            assert!(row.message.ends_with('.'), "{}", row.name);
+            assert_eq!(row.fault.row().name, row.name);
+        }
+    }
+}

@@ -1,0 +1,539 @@
+//! Channels: one log each, and a dense list of subscribers to fan out to.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use slab::Slab;
+
+use crate::clock::{Instant, Now};
+use crate::event::{Batch, Event, Payload};
+use crate::history::History;
+use crate::id::{Census, ChannelKey, Id, Kind, Since, Token};
+use crate::limits::{self, Limits};
+
+/// What somebody wants published.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// The event type (the `event` field of SSE).
+    pub name: Option<Arc<str>>,
+    /// The message.
+    pub payload: Payload,
+}
+
+/// What a publisher is told.
+#[derive(Clone, Copy, Debug)]
+pub struct Receipt {
+    /// The message's place in the log.
+    pub id: Id,
+    /// The message's own bytes.
+    pub bytes: usize,
+    /// Who was subscribed when it was published.
+    pub subscribers: Census,
+}
+
+/// Where a subscription stands: in which channel's list, and at which place of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Edge {
+    /// The channel.
+    pub channel: ChannelKey,
+    /// The place in its dense list, so that leaving costs no search.
+    pub slot: u32,
+}
+
+/// One entry of a channel's list.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Subscriber {
+    /// The connection.
+    pub token: Token,
+    /// Its mechanism.
+    pub kind: Kind,
+}
+
+/// Why a channel's name cannot be had.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HubError {
+    /// The name is empty, too long, or has control characters.
+    NameRefused,
+    /// Every channel has subscribers and there are as many as there may be.
+    Full,
+}
+
+/// One channel.
+#[derive(Debug)]
+pub struct Channel {
+    name: Arc<str>,
+    log: History,
+    subscribers: Vec<Subscriber>,
+    census: Census,
+    /// The offset up to which the user has read.
+    read: u64,
+    /// Messages at the end of the log that the subscribers have not been handed yet.
+    pending: usize,
+    /// Whether it is on the list of channels with something to hand over.
+    dirty: bool,
+    used: Instant,
+    /// The deadline that is armed for it.
+    armed: Option<Instant>,
+    /// Whether it is on the list of channels that need one.
+    unarmed: bool,
+}
+
+impl Channel {
+    /// Its name.
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// Its log.
+    pub const fn log(&self) -> &History {
+        &self.log
+    }
+
+    /// Its subscribers by mechanism.
+    pub const fn census(&self) -> &Census {
+        &self.census
+    }
+
+    /// Messages behind the read mark.
+    pub const fn unread(&self) -> u64 {
+        self.log.cursor().offset - self.read
+    }
+
+    /// When something of it expires: its oldest message, or the name that nobody ever used.
+    fn deadline(&self, limits: &Limits, now: Now) -> Option<Instant> {
+        if let Some(oldest) = self.log.oldest() {
+            let age_us = now.unix_ms().saturating_sub(oldest.time_ms).saturating_mul(1_000);
+            let left_us = limits.history_us_max.saturating_sub(age_us);
+            return Some(now.at.after(left_us + limits::HEARTBEAT_GRAIN_US));
+        }
+        self.is_forgettable().then(|| self.used.after(limits::CHANNEL_IDLE_US))
+    }
+
+    /// A name that was only ever mentioned. A log that has begun is kept, so that its cursors
+    /// keep their meaning, until room is needed.
+    fn is_forgettable(&self) -> bool {
+        self.subscribers.is_empty() && self.log.cursor().offset == 0
+    }
+}
+
+/// All channels of a loop.
+#[derive(Debug)]
+pub struct Hub {
+    limits: Limits,
+    channels: Slab<Channel>,
+    by_name: HashMap<Arc<str>, ChannelKey>,
+    /// Channels with something to hand over.
+    dirty: Vec<ChannelKey>,
+    /// The channel that should not wait for the end of the turn.
+    urgent: Option<ChannelKey>,
+    /// Channels that need a deadline.
+    unarmed: Vec<ChannelKey>,
+    /// Epochs are the time, but never the same twice for one name.
+    epoch_min: u64,
+    /// Payload bytes in all logs.
+    bytes: usize,
+}
+
+impl Hub {
+    /// No channels.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            channels: Slab::new(),
+            by_name: HashMap::new(),
+            dirty: Vec::new(),
+            urgent: None,
+            unarmed: Vec::new(),
+            epoch_min: 0,
+            bytes: 0,
+        }
+    }
+
+    /// Whether `name` may name a channel: non-empty, at most 255 bytes, no control characters.
+    pub fn may_name(name: &str) -> bool {
+        !name.is_empty()
+            && name.len() <= limits::CHANNEL_BYTES_MAX
+            && !name.chars().any(char::is_control)
+    }
+
+    /// The channel of that name, if anybody has named it before.
+    pub fn find(&self, name: &str) -> Option<ChannelKey> {
+        self.by_name.get(name).copied()
+    }
+
+    /// The channel behind a key.
+    pub fn channel(&self, key: ChannelKey) -> Option<&Channel> {
+        self.channels.get(key.0 as usize)
+    }
+
+    /// The channel of that name, made if need be.
+    pub fn channel_named(&mut self, name: &str, now: Now) -> Result<ChannelKey, HubError> {
+        if let Some(key) = self.find(name) {
+            return Ok(key);
+        }
+        if !Self::may_name(name) {
+            return Err(HubError::NameRefused);
+        }
+        if self.channels.len() >= limits::CHANNELS_MAX && !self.make_room() {
+            return Err(HubError::Full);
+        }
+        let name: Arc<str> = Arc::from(name);
+        let epoch = now.unix_ms().max(self.epoch_min);
+        let slot = self.channels.insert(Channel {
+            name: Arc::clone(&name),
+            log: History::new(epoch),
+            subscribers: Vec::new(),
+            census: Census::default(),
+            read: 0,
+            pending: 0,
+            dirty: false,
+            used: now.at,
+            armed: None,
+            unarmed: true,
+        });
+        let key = ChannelKey(u32::try_from(slot).map_err(|_| HubError::Full)?);
+        self.by_name.insert(name, key);
+        self.unarmed.push(key);
+        Ok(key)
+    }
+
+    /// Appends a message to a channel's log; its subscribers get it when the turn is settled.
+    pub fn publish(&mut self, key: ChannelKey, draft: Draft, now: Now) -> Option<Receipt> {
+        let channel = self.channels.get_mut(key.0 as usize)?;
+        let bytes = draft.payload.bytes().len();
+        let id = channel.log.next_id();
+        channel.used = now.at;
+        channel.pending += 1;
+        channel.log.append(Event {
+            id,
+            time_ms: now.unix_ms(),
+            channel: Arc::clone(&channel.name),
+            name: draft.name,
+            payload: draft.payload,
+        });
+        self.bytes += bytes;
+        let subscribers = channel.census;
+        if channel.pending >= PENDING_MAX || bytes > self.limits.history_bytes_max / 4 {
+            self.urgent = Some(key);
+        }
+        self.soil(key);
+        self.arm(key);
+        if self.bytes > limits::HISTORY_ALL_BYTES_MAX {
+            self.forget_idlest(key);
+        }
+        Some(Receipt { id, bytes, subscribers })
+    }
+
+    /// A channel of which so much waits to be handed over that it should not wait any longer.
+    pub fn take_urgent(&mut self) -> Option<ChannelKey> {
+        self.urgent.take()
+    }
+
+    /// Moves the read mark up to `upto`, or to the newest message; returns what is unread then.
+    pub fn mark_read(&mut self, key: ChannelKey, upto: Option<u64>) -> u64 {
+        let Some(channel) = self.channels.get_mut(key.0 as usize) else { return 0 };
+        let newest = channel.log.cursor().offset;
+        let mark = upto.map_or(newest, |offset| offset.min(newest)).max(channel.read);
+        if mark != channel.read {
+            channel.read = mark;
+            self.soil(key);
+        }
+        self.channel(key).map_or(0, Channel::unread)
+    }
+
+    /// Enters a connection into a channel's list.
+    pub fn subscribe(&mut self, key: ChannelKey, subscriber: Subscriber) -> Option<Edge> {
+        let channel = self.channels.get_mut(key.0 as usize)?;
+        let slot = u32::try_from(channel.subscribers.len()).ok()?;
+        channel.subscribers.push(subscriber);
+        channel.census.enter(subscriber.kind);
+        Some(Edge { channel: key, slot })
+    }
+
+    /// Strikes a connection off. Whoever moved into its place is returned, to learn its new slot.
+    pub fn unsubscribe(&mut self, edge: Edge, now: Instant) -> Option<Subscriber> {
+        let channel = self.channels.get_mut(edge.channel.0 as usize)?;
+        let slot = edge.slot as usize;
+        if slot >= channel.subscribers.len() {
+            return None;
+        }
+        let left = channel.subscribers.swap_remove(slot);
+        channel.census.leave(left.kind);
+        channel.used = now;
+        let moved = channel.subscribers.get(slot).copied();
+        if channel.subscribers.is_empty() {
+            channel.subscribers = Vec::new();
+            self.arm(edge.channel);
+        }
+        moved
+    }
+
+    /// What a reader with this cursor is to be handed now.
+    pub fn replay(&mut self, key: ChannelKey, since: Since, now: Now) -> Option<Batch<'_>> {
+        let channel = self.channels.get_mut(key.0 as usize)?;
+        channel.used = now.at;
+        let before = channel.log.bytes();
+        channel.log.trim(&self.limits, now.unix_ms());
+        self.bytes -= before - channel.log.bytes();
+        let (cursor, unread) = (channel.log.cursor(), channel.unread());
+        let (gap, events) = channel.log.after(since, now.unix_ms());
+        Some(Batch { events, gap, cursor, unread, time_ms: now.unix_ms() })
+    }
+
+    /// The next channel with something to hand over.
+    pub fn next_dirty(&mut self) -> Option<ChannelKey> {
+        self.dirty.pop()
+    }
+
+    /// What a channel has to hand over, and to whom. Ends with [`Hub::handed_over`].
+    pub fn pending(&mut self, key: ChannelKey, now: Now) -> Option<(Batch<'_>, &[Subscriber])> {
+        let channel = self.channels.get_mut(key.0 as usize)?;
+        let (cursor, unread) = (channel.log.cursor(), channel.unread());
+        let events = channel.log.last(channel.pending);
+        let batch = Batch { events, gap: None, cursor, unread, time_ms: now.unix_ms() };
+        Some((batch, &channel.subscribers))
+    }
+
+    /// Whether the channel has something that its subscribers have not been handed.
+    pub fn is_dirty(&self, key: ChannelKey) -> bool {
+        self.channel(key).is_some_and(|channel| channel.dirty)
+    }
+
+    /// All of it has been handed over: now the log may forget what is over its limits.
+    pub fn handed_over(&mut self, key: ChannelKey, now: Now) {
+        let Some(channel) = self.channels.get_mut(key.0 as usize) else { return };
+        channel.pending = 0;
+        channel.dirty = false;
+        let before = channel.log.bytes();
+        channel.log.trim(&self.limits, now.unix_ms());
+        self.bytes -= before - channel.log.bytes();
+    }
+
+    /// The subscribers of a channel, for its end.
+    pub fn subscribers(&self, key: ChannelKey) -> &[Subscriber] {
+        self.channel(key).map_or(&[], |channel| &channel.subscribers)
+    }
+
+    /// Forgets a channel that nobody is subscribed to.
+    pub fn remove(&mut self, key: ChannelKey) {
+        let idle = self.channel(key).is_some_and(|channel| channel.subscribers.is_empty());
+        if !idle {
+            return;
+        }
+        let channel = self.channels.remove(key.0 as usize);
+        self.by_name.remove(&channel.name);
+        self.bytes -= channel.log.bytes();
+        self.epoch_min = self.epoch_min.max(channel.log.cursor().epoch + 1);
+        self.dirty.retain(|dirty| *dirty != key);
+        self.unarmed.retain(|unarmed| *unarmed != key);
+    }
+
+    /// The next channel that needs a deadline, and the deadline.
+    pub fn next_unarmed(&mut self, now: Now) -> Option<(ChannelKey, Instant)> {
+        while let Some(key) = self.unarmed.pop() {
+            let Some(channel) = self.channels.get_mut(key.0 as usize) else { continue };
+            channel.unarmed = false;
+            channel.armed = channel.deadline(&self.limits, now);
+            if let Some(at) = channel.armed {
+                return Some((key, at));
+            }
+        }
+        None
+    }
+
+    /// Whether this deadline is the one armed for the channel, not that of an earlier tenant.
+    pub fn awaits(&self, key: ChannelKey, at: Instant) -> bool {
+        self.channel(key).is_some_and(|channel| channel.armed == Some(at))
+    }
+
+    /// A channel's deadline has passed: forgets what has expired, and asks for the next one.
+    pub fn tick(&mut self, key: ChannelKey, now: Now) {
+        let Some(channel) = self.channels.get_mut(key.0 as usize) else { return };
+        channel.armed = None;
+        let idle = now.at.since(channel.used) >= limits::CHANNEL_IDLE_US;
+        if channel.is_forgettable() && idle {
+            return self.remove(key);
+        }
+        if !channel.dirty {
+            self.handed_over(key, now);
+        }
+        self.arm(key);
+    }
+
+    /// Channels that there are.
+    pub fn len(&self) -> usize {
+        self.channels.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.channels.is_empty()
+    }
+
+    fn soil(&mut self, key: ChannelKey) {
+        let Some(channel) = self.channels.get_mut(key.0 as usize) else { return };
+        if !channel.dirty {
+            channel.dirty = true;
+            self.dirty.push(key);
+        }
+    }
+
+    fn arm(&mut self, key: ChannelKey) {
+        let Some(channel) = self.channels.get_mut(key.0 as usize) else { return };
+        if channel.armed.is_none() && !channel.unarmed {
+            channel.unarmed = true;
+            self.unarmed.push(key);
+        }
+    }
+
+    /// Forgets the longest idle channels without subscribers, many at once, so that the search
+    /// for them is paid once for thousands of new names.
+    fn make_room(&mut self) -> bool {
+        let mut idle: Vec<(Instant, ChannelKey)> = self
+            .keyed()
+            .filter(|(_, channel)| channel.subscribers.is_empty() && !channel.dirty)
+            .map(|(key, channel)| (channel.used, key))
+            .collect();
+        idle.sort_unstable();
+        idle.truncate(limits::CHANNELS_MAX / 16);
+        for (_, key) in &idle {
+            self.remove(*key);
+        }
+        !idle.is_empty()
+    }
+
+    /// Lets the longest idle logs forget their messages until all logs fit, with room to spare.
+    fn forget_idlest(&mut self, but: ChannelKey) {
+        let mut idle: Vec<(Instant, ChannelKey)> = self
+            .keyed()
+            .filter(|(key, channel)| *key != but && !channel.dirty && !channel.log.is_empty())
+            .map(|(key, channel)| (channel.used, key))
+            .collect();
+        idle.sort_unstable();
+        for (_, key) in idle {
+            if self.bytes <= limits::HISTORY_ALL_BYTES_MAX / 16 * 15 {
+                return;
+            }
+            if let Some(channel) = self.channels.get_mut(key.0 as usize) {
+                self.bytes -= channel.log.bytes();
+                channel.log.forget();
+            }
+        }
+    }
+
+    fn keyed(&self) -> impl Iterator<Item = (ChannelKey, &Channel)> {
+        let keyed = self.channels.iter();
+        keyed.filter_map(|(slot, channel)| Some((ChannelKey(u32::try_from(slot).ok()?), channel)))
+    }
+}
+
+/// Messages that may wait for the end of a turn, to leave together.
+const PENDING_MAX: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SECOND_US;
+
+    fn at(us: u64) -> Now {
+        Now { at: Instant::from_us(us), unix_us: 1_000_000_000 + us }
+    }
+
+    fn text(text: &str) -> Draft {
+        Draft { name: None, payload: Payload::Text(Arc::from(text)) }
+    }
+
+    fn subscriber(index: u32) -> Subscriber {
+        Subscriber { token: Token { index, generation: 1 }, kind: Kind::Sse }
+    }
+
+    #[test]
+    fn names_are_text_without_control_characters() {
+        assert!(Hub::may_name("10086"));
+        assert!(Hub::may_name("günstig 🙂/a?b"));
+        for name in ["", "a\nb", "\0", "\u{85}", &"x".repeat(256)] {
+            assert!(!Hub::may_name(name), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_burst_is_handed_over_whole_before_the_log_forgets() {
+        let limits = Limits { history_messages_max: 1, ..Limits::default() };
+        let mut hub = Hub::new(limits);
+        let key = hub.channel_named("c", at(0)).unwrap();
+        hub.publish(key, text("1"), at(1));
+        hub.publish(key, text("2"), at(1));
+        let (batch, _) = hub.pending(key, at(2)).unwrap();
+        assert_eq!((batch.events.len(), batch.unread), (2, 2));
+        hub.handed_over(key, at(2));
+        assert_eq!(hub.channel(key).unwrap().log().len(), 1);
+        assert_eq!(hub.bytes, 1);
+    }
+
+    #[test]
+    fn leaving_tells_who_moved() {
+        let mut hub = Hub::new(Limits::default());
+        let key = hub.channel_named("c", at(0)).unwrap();
+        let first = hub.subscribe(key, subscriber(1)).unwrap();
+        let last = hub.subscribe(key, subscriber(2)).unwrap();
+        assert_eq!(hub.unsubscribe(first, Instant::ZERO), Some(subscriber(2)));
+        assert_eq!(hub.unsubscribe(Edge { slot: 0, ..last }, Instant::ZERO), None);
+        assert_eq!(hub.channel(key).unwrap().census().total(), 0);
+    }
+
+    #[test]
+    fn the_read_mark_only_rises() {
+        let mut hub = Hub::new(Limits::default());
+        let key = hub.channel_named("c", at(0)).unwrap();
+        for _ in 0..3 {
+            hub.publish(key, text("x"), at(0));
+        }
+        assert_eq!(hub.mark_read(key, Some(2)), 1);
+        assert_eq!(hub.mark_read(key, Some(1)), 1);
+        assert_eq!(hub.mark_read(key, Some(99)), 0);
+    }
+
+    #[test]
+    fn a_name_that_nobody_used_is_forgotten_and_a_log_is_not() {
+        let mut hub = Hub::new(Limits::default());
+        let named = hub.channel_named("named", at(0)).unwrap();
+        let used = hub.channel_named("used", at(0)).unwrap();
+        hub.publish(used, text("x"), at(0));
+        while hub.next_unarmed(at(0)).is_some() {}
+        hub.handed_over(used, at(0));
+        hub.tick(named, at(limits::CHANNEL_IDLE_US));
+        assert_eq!(hub.find("named"), None);
+        hub.tick(used, at(2 * limits::HISTORY_US_MAX));
+        assert_eq!(hub.channel(used).unwrap().log().len(), 0);
+        assert_eq!(hub.channel(used).unwrap().unread(), 1);
+    }
+
+    #[test]
+    fn an_epoch_never_returns_to_its_name() {
+        let mut hub = Hub::new(Limits::default());
+        let first = hub.channel_named("c", at(0)).unwrap();
+        let before = hub.channel(first).unwrap().log().cursor().epoch;
+        hub.remove(first);
+        let second = hub.channel_named("c", at(0)).unwrap();
+        assert!(hub.channel(second).unwrap().log().cursor().epoch > before);
+    }
+
+    #[test]
+    fn all_logs_together_are_bounded() {
+        let limits = Limits { history_bytes_max: usize::MAX, ..Limits::default() };
+        let mut hub = Hub::new(limits);
+        let part = "x".repeat(limits::HISTORY_ALL_BYTES_MAX / 8);
+        for n in 0..20 {
+            let now = at(n * SECOND_US);
+            let key = hub.channel_named(&n.to_string(), now).unwrap();
+            hub.publish(key, text(&part), now);
+            hub.handed_over(key, now);
+            while hub.next_dirty().is_some() {}
+            assert!(hub.bytes <= limits::HISTORY_ALL_BYTES_MAX);
+        }
+        let newest = hub.find("19").unwrap();
+        assert_eq!(hub.channel(newest).unwrap().log().len(), 1);
+        let oldest = hub.find("0").unwrap();
+        assert_eq!(hub.channel(oldest).unwrap().log().len(), 0);
+    }
+}

@@ -1,0 +1,185 @@
+//! Iframe streaming: a document that never ends, one script per message.
+//!
+//! ```text
+//! GET /c/news/iframe HTTP/1.1                  the src of a hidden iframe
+//! Host: localhost:7777
+//!
+//! HTTP/1.1 200 OK
+//! Content-Type: text/html; charset=utf-8
+//! Transfer-Encoding: chunked
+//!
+//! 86b                                          the first chunk: a document, padded for browsers
+//! <!doctype html><title>pushscope</title>…     that wait for 1 KiB, and where it stands
+//! <script>parent.pushscope.open("1763712345678-0")</script>
+//!
+//! 87                                           a chunk per message: the browser runs the script
+//! <script>parent.pushscope.message({"id":"1763712345678-1",…,"data":"hello"})</script>
+//!
+//! 0                                            the last chunk: the document has loaded at last
+//! ```
+//!
+//! Cost: per message its JSON envelope, 49 bytes of script around it, and 5 to 7 bytes of chunk.
+//!
+//! It cannot be closed without a trace: the browser shows a page that loads for ever, and keeps
+//! every script. `<`, `>`, `&`, U+2028 and U+2029 are escaped, so no payload can leave its script.
+//!
+//! Read beside it: `xhr_stream.rs`, the same chunks without a document.
+
+use crate::clock::Instant;
+use crate::cost::Made;
+use crate::event::Batch;
+use crate::fault::Fault;
+use crate::frame::{Encoding, Frame, Frames};
+use crate::id::Kind;
+use crate::limits;
+use crate::mech::mould::{Act, Address, Card, Coding, Door, Ignored, Mechanism, Out, Why};
+use crate::wire::{date, json};
+
+/// A document that is still loading.
+#[derive(Debug)]
+pub struct Iframe {
+    coding: Coding,
+    style: Style,
+    ignored: Ignored,
+    deadline: Instant,
+}
+
+/// What the scripts do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Style {
+    /// Hand each message to `parent.pushscope`.
+    Messages,
+    /// Set the parent's elements `clock` and `count`, as in the reference articles.
+    Clock,
+}
+
+impl Mechanism for Iframe {
+    const CARD: Card = Card {
+        kind: Kind::Iframe,
+        title: "Iframe streaming",
+        address: "/c/{channel}/iframe",
+        opens_with: "200 text/html, chunked",
+        direction: "server to client",
+        framing: "JSON envelope + 49 B of script + 5 to 7 B of chunk",
+        client: "an iframe",
+        reconnects: "by the page",
+        cannot: "stop looking like a page that loads",
+        source: "src/mech/iframe.rs",
+    };
+
+    fn open(door: &Door<'_>, out: &mut Out<'_>) -> Result<Self, Fault> {
+        let coding = Coding::of(door.manner);
+        let style = match door.address {
+            Address::Article => Style::Clock,
+            _ => Style::Messages,
+        };
+        let head = coding.head(door.manner, out.date, "text/html; charset=utf-8");
+        out.send_head(head.field("Content-Security-Policy", POLICY).end());
+        coding.send_control(document(door, style).as_bytes(), out);
+        let silent = door.replay.gap.is_none() && door.replay.events.is_empty();
+        if style == Style::Clock || !silent {
+            let frame = encode(&door.replay, style, coding);
+            out.share(&frame);
+        }
+        out.act(door.channel.map_or(Act::Close, Act::Subscribe));
+        Ok(Self { coding, style, ignored: Ignored::default(), deadline: out.heartbeat_at() })
+    }
+
+    fn receive(&mut self, bytes: &[u8], _out: &mut Out<'_>) -> Result<usize, Fault> {
+        self.ignored.receive(bytes)
+    }
+
+    fn deliver(&mut self, batch: &Batch<'_>, frames: &mut Frames, out: &mut Out<'_>) {
+        // The count changes when messages are read, too.
+        if batch.events.is_empty() && self.style == Style::Messages {
+            return;
+        }
+        let encoding = match (self.style, self.coding) {
+            (Style::Messages, Coding::Chunked) => Encoding::ScriptsChunked,
+            (Style::Messages, Coding::UntilClose) => Encoding::Scripts,
+            (Style::Clock, Coding::Chunked) => Encoding::ClockChunked,
+            (Style::Clock, Coding::UntilClose) => Encoding::Clock,
+        };
+        out.share(frames.shared(encoding, || encode(batch, self.style, self.coding)));
+        self.deadline = out.heartbeat_at();
+    }
+
+    fn tick(&mut self, out: &mut Out<'_>) -> Result<(), Fault> {
+        self.coding.send_control(HEARTBEAT, out);
+        self.deadline = out.heartbeat_at();
+        Ok(())
+    }
+
+    fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    fn end(&mut self, why: Why, out: &mut Out<'_>) {
+        let reason = match why {
+            Why::Drain => "drain",
+            Why::Deleted => "deleted",
+            // A document that is cut short must not look whole (RFC 9112 §8).
+            Why::Fault(_) => return out.act(Act::Close),
+        };
+        if self.style == Style::Messages {
+            let script = format!("<script>parent.pushscope.end(\"{reason}\")</script>\n");
+            self.coding.send_control(script.as_bytes(), out);
+        }
+        self.coding.end(out);
+    }
+}
+
+/// One script per message, or one that sets clock and count.
+pub fn encode(batch: &Batch<'_>, style: Style, coding: Coding) -> Frame {
+    let mut bytes = Vec::new();
+    let mut made = Made::default();
+    if style == Style::Clock {
+        made += coding.wrap(clock_script(batch).as_bytes(), &mut bytes, 0);
+        return Frame::new(bytes, made);
+    }
+    let mut script = Vec::new();
+    if let Some(gap) = batch.gap {
+        script.extend_from_slice(b"<script>parent.pushscope.gap(");
+        json::encode_gap(gap, &mut script);
+        script.extend_from_slice(b")</script>\n");
+        made += Made::control(coding.wrap(&script, &mut bytes, 0).total() as usize);
+    }
+    for event in batch.events {
+        script.clear();
+        script.extend_from_slice(b"<script>parent.pushscope.message(");
+        let payload = json::encode_message_for_script(event, &mut script).payload;
+        script.extend_from_slice(b")</script>\n");
+        made += coding.wrap(&script, &mut bytes, payload);
+    }
+    Frame::new(bytes, made)
+}
+
+/// The script of the reference articles: the time of the change, and how many are unread.
+fn clock_script(batch: &Batch<'_>) -> String {
+    let time = date::time_of_day(batch.time_ms / 1_000);
+    let time = String::from_utf8_lossy(&time);
+    format!(
+        "<script>parent.document.getElementById('clock').textContent = \"{time}\";\
+         parent.document.getElementById('count').textContent = \"{}\";</script>\n",
+        batch.unread
+    )
+}
+
+/// The document's beginning: padded, because browsers hold back the first bytes to sniff.
+fn document(door: &Door<'_>, style: Style) -> String {
+    let mut document =
+        String::from("<!doctype html><meta charset=\"utf-8\"><title>pushscope</title>");
+    document.push_str("<!--");
+    document.extend(std::iter::repeat_n('.', limits::PADDING_BYTES));
+    document.push_str("-->\n");
+    if style == Style::Messages {
+        let cursor = door.replay.cursor;
+        document.push_str(&format!("<script>parent.pushscope.open(\"{cursor}\")</script>\n"));
+    }
+    document
+}
+
+/// Only its own scripts run, and only pages of the same origin may frame it.
+const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; frame-ancestors 'self'";
+/// A comment in HTML.
+const HEARTBEAT: &[u8] = b"<!---->\n";

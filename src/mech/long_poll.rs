@@ -1,0 +1,200 @@
+//! Long polling: the client asks, and the server answers when there is an answer.
+//!
+//! ```text
+//! GET /c/news/longpoll?since=1763712345678-1 HTTP/1.1   what came after this message?
+//! Host: localhost:7777
+//!
+//!                                                       … parked: nothing is sent …
+//!
+//! HTTP/1.1 200 OK                                       a message has come
+//! Content-Type: application/json
+//! ETag: "1763712345678-2"
+//! Content-Length: 121
+//!
+//! {"messages":[{"id":"1763712345678-2","time":1763712350000,"channel":"news","data":"hello"}],
+//!  "next":"1763712345678-2"}
+//!
+//! HTTP/1.1 304 Not Modified                             … or the park is over: ask again
+//! ETag: "1763712345678-1"
+//! ```
+//!
+//! Cost: per answer a request head and a response head, and one of each per park without an
+//! answer. The connection is the same: only the request is made anew.
+//!
+//! It cannot answer twice. What is published between two questions waits in the log, which is why
+//! the question carries a cursor.
+//!
+//! Read beside it: `poll.rs`, the same question without the patience.
+
+use crate::answer::{Answer, JSON, Manner, TEXT};
+use crate::clock::Instant;
+use crate::cost::Made;
+use crate::event::{Batch, Payload};
+use crate::fault::Fault;
+use crate::frame::{Encoding, Frame, Frames};
+use crate::id::{Id, Kind};
+use crate::mech::mould::{Act, Address, Card, Door, Mechanism, Out, Why};
+use crate::wire::date::Date;
+use crate::wire::json;
+use crate::wire::response::ResponseHead;
+
+/// A parked question.
+#[derive(Debug)]
+pub struct LongPoll {
+    style: Style,
+    /// What sets this peer's answer apart from everybody's.
+    manner: Option<Box<Manner>>,
+    cursor: Id,
+    deadline: Instant,
+}
+
+/// What an answer holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Style {
+    /// All messages, in JSON.
+    Messages,
+    /// The newest message alone, as it was published.
+    Newest,
+}
+
+impl Mechanism for LongPoll {
+    const CARD: Card = Card {
+        kind: Kind::LongPoll,
+        title: "Long polling",
+        address: "/c/{channel}/longpoll",
+        opens_with: "200 application/json, or 304 after the park",
+        direction: "server to client, once per request",
+        framing: "two heads per answer",
+        client: "fetch, XMLHttpRequest",
+        reconnects: "every answer is followed by a new request",
+        cannot: "answer twice",
+        source: "src/mech/long_poll.rs",
+    };
+
+    fn open(door: &Door<'_>, out: &mut Out<'_>) -> Result<Self, Fault> {
+        let style = match door.address {
+            Address::Article => Style::Newest,
+            _ => Style::Messages,
+        };
+        let mut poll = Self {
+            style,
+            manner: (!door.manner.is_common()).then(|| Box::new(door.manner.clone())),
+            cursor: door.replay.cursor,
+            deadline: out.now.at.after(door.park_us),
+        };
+        let silent = door.replay.events.is_empty() && door.replay.gap.is_none();
+        match door.channel {
+            Some(channel) if silent => out.act(Act::Subscribe(channel)),
+            _ => poll.deliver(&door.replay, &mut Frames::default(), out),
+        }
+        Ok(poll)
+    }
+
+    fn receive(&mut self, _bytes: &[u8], _out: &mut Out<'_>) -> Result<usize, Fault> {
+        // RFC 9112 §9.3.2: what is pipelined behind this request is answered after it.
+        Ok(0)
+    }
+
+    fn deliver(&mut self, batch: &Batch<'_>, frames: &mut Frames, out: &mut Out<'_>) {
+        if batch.events.is_empty() && batch.gap.is_none() {
+            return;
+        }
+        match &self.manner {
+            None => {
+                let date = out.date;
+                out.share(frames.shared(self.style.encoding(), || {
+                    let answer = encode(batch, self.style, &Manner::COMMON, date);
+                    Frame::new(answer.bytes, answer.made)
+                }));
+            }
+            Some(manner) => out.answer(encode(batch, self.style, manner, out.date)),
+        }
+        out.act(Act::Done);
+    }
+
+    fn tick(&mut self, out: &mut Out<'_>) -> Result<(), Fault> {
+        out.answer(encode_unchanged(self.manner(), self.cursor, out.date));
+        out.act(Act::Done);
+        Ok(())
+    }
+
+    fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    fn end(&mut self, why: Why, out: &mut Out<'_>) {
+        let fault = match why {
+            Why::Drain => Fault::Draining,
+            Why::Deleted => Fault::ChannelDeleted,
+            Why::Fault(fault) => fault,
+        };
+        let mut manner = self.manner().clone();
+        if why != Why::Deleted {
+            manner.keep_alive = false;
+        }
+        out.answer(manner.refusal(fault, out.date, ""));
+        out.act(if manner.keep_alive { Act::Done } else { Act::Close });
+    }
+}
+
+impl LongPoll {
+    fn manner(&self) -> &Manner {
+        self.manner.as_deref().unwrap_or(&Manner::COMMON)
+    }
+}
+
+impl Style {
+    const fn encoding(self) -> Encoding {
+        match self {
+            Self::Messages => Encoding::Answer,
+            Self::Newest => Encoding::AnswerNewest,
+        }
+    }
+}
+
+/// A whole answer, in either style.
+pub fn encode(batch: &Batch<'_>, style: Style, manner: &Manner, date: &Date) -> Answer {
+    match style {
+        Style::Messages => encode_answer(batch, manner, date),
+        Style::Newest => encode_newest(batch, manner, date),
+    }
+}
+
+/// An answer with messages: what short and long polls have in common.
+pub fn encode_answer(batch: &Batch<'_>, manner: &Manner, date: &Date) -> Answer {
+    let mut content = Vec::new();
+    let made = json::encode_batch(batch, &mut content);
+    manner.end(head(batch, manner, date, JSON), &content).carrying(made)
+}
+
+/// The answer of the reference articles: the newest message, bare.
+fn encode_newest(batch: &Batch<'_>, manner: &Manner, date: &Date) -> Answer {
+    let (content_type, content) = match batch.events.last().map(|event| &event.payload) {
+        Some(Payload::Text(text)) => (TEXT, text.as_bytes()),
+        Some(Payload::Binary(bytes)) => ("application/octet-stream", &**bytes),
+        None => (TEXT, &b""[..]),
+    };
+    let made = Made::wrapped(content.len(), content.len());
+    manner.end(head(batch, manner, date, content_type), content).carrying(made)
+}
+
+/// Nothing is new: the cursor stays what it is.
+pub fn encode_unchanged(manner: &Manner, cursor: Id, date: &Date) -> Answer {
+    let head = manner.head(304, date).field("ETag", &format!("\"{cursor}\""));
+    let bytes = head.field("Cache-Control", "no-store").end();
+    let made = Made::control(bytes.len());
+    Answer { bytes, made }
+}
+
+fn head(batch: &Batch<'_>, manner: &Manner, date: &Date, content_type: &str) -> ResponseHead {
+    let mut head = manner
+        .head(200, date)
+        .field("Content-Type", content_type)
+        .field("ETag", &format!("\"{}\"", batch.cursor))
+        .field("Cache-Control", "no-store")
+        .field("X-Content-Type-Options", "nosniff");
+    if let Some(gap) = batch.gap {
+        head = head.number("Pushscope-Gap", gap.missed);
+    }
+    head
+}

@@ -1,0 +1,291 @@
+//! The mould: the blocks that every mechanism file has, in the same order.
+//!
+//! A mechanism is opened by a request head, receives bytes, is delivered batches of messages,
+//! ticks when its deadline has passed, and ends. It never touches a socket: it queues bytes on its
+//! [`Out`], and leaves there the [`Act`]s that the engine settles after the call.
+
+use crate::answer::{Answer, Manner};
+use crate::clock::{Instant, Now};
+use crate::cost::{Account, Made};
+use crate::event::{Batch, Payload};
+use crate::fault::Fault;
+use crate::frame::{Frame, Frames};
+use crate::id::{ChannelKey, Kind};
+use crate::limits::{self, Limits};
+use crate::queue::{Piece, Queue};
+use crate::wire::chunked;
+use crate::wire::date::Date;
+use crate::wire::head::{Head, Version};
+use crate::wire::response::ResponseHead;
+
+/// One way of pushing.
+pub trait Mechanism: Sized {
+    /// Its row of the comparison.
+    const CARD: Card;
+
+    /// A request asks for it: answers the head and what the cursor has missed.
+    fn open(door: &Door<'_>, out: &mut Out<'_>) -> Result<Self, Fault>;
+
+    /// The peer has sent something; returns how many bytes are done with.
+    fn receive(&mut self, bytes: &[u8], out: &mut Out<'_>) -> Result<usize, Fault>;
+
+    /// Messages for its subscriber. It may send and may end; it may not publish.
+    fn deliver(&mut self, batch: &Batch<'_>, frames: &mut Frames, out: &mut Out<'_>);
+
+    /// Its deadline has passed.
+    fn tick(&mut self, out: &mut Out<'_>) -> Result<(), Fault>;
+
+    /// When it wants to be ticked.
+    fn deadline(&self) -> Instant;
+
+    /// Last words.
+    fn end(&mut self, why: Why, out: &mut Out<'_>);
+}
+
+/// A row of the comparison table, and of every table that is generated from it.
+#[derive(Clone, Copy, Debug)]
+pub struct Card {
+    /// Which mechanism.
+    pub kind: Kind,
+    /// What people call it.
+    pub title: &'static str,
+    /// Its canonical address.
+    pub address: &'static str,
+    /// The media type of its answer, or the protocol it switches to.
+    pub opens_with: &'static str,
+    /// Who may speak.
+    pub direction: &'static str,
+    /// Bytes around a payload, as a formula.
+    pub framing: &'static str,
+    /// What a page uses.
+    pub client: &'static str,
+    /// What happens when the connection is lost.
+    pub reconnects: &'static str,
+    /// What it cannot do.
+    pub cannot: &'static str,
+    /// The file to read.
+    pub source: &'static str,
+}
+
+/// What a mechanism is opened with.
+#[derive(Debug)]
+pub struct Door<'a> {
+    /// The request.
+    pub head: &'a Head<'a, 'a>,
+    /// What the request asks of the answer.
+    pub manner: &'a Manner,
+    /// Which of the mechanism's addresses was called.
+    pub address: Address,
+    /// Whether payloads are wanted in their JSON envelope.
+    pub dress: Dress,
+    /// The channel; an echo has none.
+    pub channel: Option<ChannelKey>,
+    /// What the cursor has missed.
+    pub replay: Batch<'a>,
+    /// Whether the request brought a cursor.
+    pub cursor: Brought,
+    /// For how long it may be parked, in microseconds.
+    pub park_us: u64,
+    /// The number of this session, counted from 1.
+    pub session: u64,
+}
+
+/// Which of a mechanism's addresses was called.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Address {
+    /// `/c/{channel}/…`.
+    Canonical,
+    /// The address that the reference articles use for the same thing.
+    Article,
+    /// `/orderpay`.
+    Order,
+    /// `/ws/asset`.
+    Chat,
+    /// `/echo`.
+    Echo,
+}
+
+/// How a payload is dressed where both forms can be carried.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Dress {
+    /// As it was published.
+    Bare,
+    /// As JSON with id, time and channel.
+    Envelope,
+}
+
+/// Whether a request brought a cursor of its own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Brought {
+    /// It did.
+    Cursor,
+    /// It begins somewhere by default.
+    Nothing,
+}
+
+/// Why a mechanism must end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Why {
+    /// The server is about to leave; the client is to come back to its successor.
+    Drain,
+    /// The channel was deleted; there is nothing to come back for.
+    Deleted,
+    /// Something is wrong with the peer or with the connection.
+    Fault(Fault),
+}
+
+/// What a mechanism wants done outside of itself.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Act {
+    /// Be handed what is published to this channel.
+    Subscribe(ChannelKey),
+    /// Publish to this channel.
+    Publish(ChannelKey, Payload),
+    /// Enter what the peer said into the table of received texts.
+    Receive(ChannelKey, Payload),
+    /// The request is answered: the connection is free for the next one.
+    Done,
+    /// Nothing more will be said: close when what is queued has left.
+    Close,
+}
+
+/// Where a mechanism speaks: its connection's queue and account, and the time.
+#[derive(Debug)]
+pub struct Out<'a> {
+    /// The time of this turn.
+    pub now: Now,
+    /// The same, as a field value.
+    pub date: &'a Date,
+    /// The bounds of this server.
+    pub limits: &'a Limits,
+    /// What is on its way to the socket.
+    pub queue: &'a mut Queue,
+    /// Where it is booked.
+    pub account: &'a mut Account,
+    /// What the engine is to settle after the call.
+    pub acts: &'a mut Vec<Act>,
+}
+
+impl Out<'_> {
+    /// Queues bytes that many connections share.
+    pub fn share(&mut self, frame: &Frame) {
+        self.account.made += frame.made;
+        self.queue.push(Piece::Shared(frame.bytes.clone()));
+    }
+
+    /// Queues bytes made for this connection. All of them must be booked in `made`.
+    pub fn send(&mut self, bytes: Vec<u8>, made: Made) {
+        debug_assert_eq!(bytes.len() as u64, made.total());
+        self.account.made += made;
+        self.queue.push(Piece::Own(bytes));
+    }
+
+    /// Queues bytes that carry no message.
+    pub fn send_control(&mut self, bytes: &'static [u8]) {
+        self.account.made += Made::control(bytes.len());
+        self.queue.push(Piece::Static(bytes));
+    }
+
+    /// Queues a whole answer.
+    pub fn answer(&mut self, answer: Answer) {
+        self.send(answer.bytes, answer.made);
+    }
+
+    /// Queues a response head.
+    pub fn send_head(&mut self, bytes: Vec<u8>) {
+        let made = Made::head(bytes.len());
+        self.send(bytes, made);
+    }
+
+    /// Leaves something for the engine.
+    pub fn act(&mut self, act: Act) {
+        self.acts.push(act);
+    }
+
+    /// When a stream that says something now owes its next heartbeat.
+    pub fn heartbeat_at(&self) -> Instant {
+        if self.limits.heartbeat_us == 0 {
+            return Instant::NEVER;
+        }
+        self.now.at.after(self.limits.heartbeat_us).round_up(limits::HEARTBEAT_GRAIN_US)
+    }
+}
+
+/// What a peer sends on a one-way stream means nothing: it is dropped, within a budget.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ignored {
+    bytes: u64,
+}
+
+impl Ignored {
+    /// Drops `bytes`; too many of them are a fault.
+    pub fn receive(&mut self, bytes: &[u8]) -> Result<usize, Fault> {
+        self.bytes += bytes.len() as u64;
+        if self.bytes > limits::STREAM_INPUT_BYTES_MAX {
+            return Err(Fault::StreamInput);
+        }
+        Ok(bytes.len())
+    }
+}
+
+/// How the parts of an endless answer are told apart (RFC 9112 §7.1): HTTP/1.0 knows no chunks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Coding {
+    /// Each part in a chunk of its own.
+    Chunked,
+    /// Bare, until the connection closes.
+    UntilClose,
+}
+
+impl Coding {
+    /// What the peer's version allows.
+    pub const fn of(manner: &Manner) -> Self {
+        match manner.version {
+            Version::Http11 => Self::Chunked,
+            Version::Http10 => Self::UntilClose,
+        }
+    }
+
+    /// The head of an endless answer: it is never kept, sniffed or held back, and when it ends so
+    /// does the connection.
+    pub fn head(self, manner: &Manner, date: &Date, content_type: &str) -> ResponseHead {
+        let manner = Manner { keep_alive: false, ..manner.clone() };
+        let head = manner
+            .head(200, date)
+            .field("Content-Type", content_type)
+            .field("Cache-Control", "no-store")
+            .field("X-Accel-Buffering", "no")
+            .field("X-Content-Type-Options", "nosniff");
+        match self {
+            Self::Chunked => head.field("Transfer-Encoding", "chunked"),
+            Self::UntilClose => head,
+        }
+    }
+
+    /// Wraps one part that an encoder has written, `payload` bytes of it the message's own.
+    pub fn wrap(self, part: &[u8], into: &mut Vec<u8>, payload: u64) -> Made {
+        let before = into.len();
+        match self {
+            Self::Chunked => chunked::encode(part, into),
+            Self::UntilClose => into.extend_from_slice(part),
+        }
+        let total = (into.len() - before) as u64;
+        Made { framing: total.saturating_sub(payload), payload, ..Made::default() }
+    }
+
+    /// Queues a part that carries no message.
+    pub fn send_control(self, part: &[u8], out: &mut Out<'_>) {
+        let mut bytes = Vec::with_capacity(part.len() + 16);
+        self.wrap(part, &mut bytes, 0);
+        let made = Made::control(bytes.len());
+        out.send(bytes, made);
+    }
+
+    /// Ends the answer.
+    pub fn end(self, out: &mut Out<'_>) {
+        if self == Self::Chunked {
+            out.send_control(chunked::LAST_CHUNK);
+        }
+        out.act(Act::Close);
+    }
+}

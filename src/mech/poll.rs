@@ -1,0 +1,80 @@
+//! Short polling: the client asks again and again, and the server answers at once.
+//!
+//! ```text
+//! GET /c/news/poll?since=1763712345678-1 HTTP/1.1   what came after this message?
+//! Host: localhost:7777
+//!
+//! HTTP/1.1 304 Not Modified                         nothing; ask again later
+//! ETag: "1763712345678-1"
+//!
+//! HTTP/1.1 200 OK                                   … or what there is, and the next cursor
+//! Content-Type: application/json
+//! ETag: "1763712345678-2"
+//! Content-Length: 121
+//!
+//! {"messages":[{"id":"1763712345678-2","time":1763712350000,"channel":"news","data":"hello"}],
+//!  "next":"1763712345678-2"}
+//! ```
+//!
+//! Cost: per question a request head and a response head, whether anything is new or not; a
+//! message waits half an interval on average.
+//!
+//! It cannot tell a client anything that the client does not ask for.
+//!
+//! Read beside it: `long_poll.rs`, which answers the same question when there is an answer.
+
+use crate::clock::Instant;
+use crate::event::Batch;
+use crate::fault::Fault;
+use crate::frame::Frames;
+use crate::id::Kind;
+use crate::mech::long_poll;
+use crate::mech::mould::{Act, Brought, Card, Door, Mechanism, Out, Why};
+
+/// A question that is answered while it is asked: it is over as soon as it is open.
+#[derive(Debug)]
+pub struct Poll;
+
+impl Mechanism for Poll {
+    const CARD: Card = Card {
+        kind: Kind::Poll,
+        title: "Short polling",
+        address: "/c/{channel}/poll",
+        opens_with: "200 application/json, or 304",
+        direction: "server to client, when asked",
+        framing: "two heads per question",
+        client: "fetch, XMLHttpRequest",
+        reconnects: "every question is a new request",
+        cannot: "push",
+        source: "src/mech/poll.rs",
+    };
+
+    fn open(door: &Door<'_>, out: &mut Out<'_>) -> Result<Self, Fault> {
+        let silent = door.replay.events.is_empty() && door.replay.gap.is_none();
+        if silent && door.cursor == Brought::Cursor {
+            out.answer(long_poll::encode_unchanged(door.manner, door.replay.cursor, out.date));
+        } else {
+            out.answer(long_poll::encode_answer(&door.replay, door.manner, out.date));
+        }
+        out.act(Act::Done);
+        Ok(Self)
+    }
+
+    fn receive(&mut self, _bytes: &[u8], _out: &mut Out<'_>) -> Result<usize, Fault> {
+        Ok(0)
+    }
+
+    fn deliver(&mut self, _batch: &Batch<'_>, _frames: &mut Frames, _out: &mut Out<'_>) {}
+
+    fn tick(&mut self, _out: &mut Out<'_>) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn deadline(&self) -> Instant {
+        Instant::NEVER
+    }
+
+    fn end(&mut self, _why: Why, out: &mut Out<'_>) {
+        out.act(Act::Close);
+    }
+}

@@ -1,0 +1,218 @@
+//! Server-sent events: an answer that never ends, one `data` block per message.
+//!
+//! ```text
+//! GET /c/news/sse HTTP/1.1                     the request: a GET like any other
+//! Host: localhost:7777
+//!
+//! HTTP/1.1 200 OK                              the answer begins …
+//! Content-Type: text/event-stream
+//! Cache-Control: no-cache, no-transform
+//! Connection: close                            … and lasts as long as the connection
+//!
+//! id: 1763712345678-0                          a cursor without an event, before any message:
+//!                                              who reconnects now has missed nothing
+//! id: 1763712345678-1                          the cursor, which the browser sends back as
+//! data: first line                             Last-Event-ID when it reconnects by itself
+//! data: second line                            a newline in the payload is a new data line
+//!                                              the blank line dispatches the event
+//! :                                            a comment: the heartbeat
+//! ```
+//!
+//! Cost: per event `4 + len(id) + 1` for the id line, `6 + 1` for each line of the payload, `1`
+//! for the blank line, and `7 + len(name) + 1` when the event is named; no framing per byte.
+//!
+//! It cannot carry a carriage return or binary data bare: the decoder turns CR and CRLF into LF.
+//! Such a payload comes as an event named `envelope`, whose data is the message in JSON.
+//!
+//! Read beside it: `websocket.rs`, which has frames where this has lines.
+
+use std::fmt::Write;
+
+use crate::clock::Instant;
+use crate::cost::Made;
+use crate::event::{Batch, Event, Payload};
+use crate::fault::Fault;
+use crate::frame::{Encoding, Frame, Frames};
+use crate::id::Kind;
+use crate::limits;
+use crate::mech::mould::{Act, Address, Card, Door, Dress, Ignored, Mechanism, Out, Why};
+use crate::wire::{event_stream, json};
+
+/// A subscriber to an event stream.
+#[derive(Debug)]
+pub struct Sse {
+    style: Style,
+    ignored: Ignored,
+    deadline: Instant,
+}
+
+/// What the events of a stream look like.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Style {
+    /// The payload as data.
+    Bare,
+    /// The message in JSON as data.
+    Envelope,
+    /// The payload as data, without cursors, for as long as an order is awaited.
+    Order,
+}
+
+impl Mechanism for Sse {
+    const CARD: Card = Card {
+        kind: Kind::Sse,
+        title: "Server-sent events",
+        address: "/c/{channel}/sse",
+        opens_with: "200 text/event-stream",
+        direction: "server to client",
+        framing: "id + 13 B, + 7 B per further line",
+        client: "EventSource",
+        reconnects: "by itself, with Last-Event-ID",
+        cannot: "carry binary data or CR bare; send",
+        source: "src/mech/sse.rs",
+    };
+
+    fn open(door: &Door<'_>, out: &mut Out<'_>) -> Result<Self, Fault> {
+        let style = match (door.address, door.dress) {
+            (Address::Order, _) => Style::Order,
+            (_, Dress::Envelope) => Style::Envelope,
+            (_, Dress::Bare) => Style::Bare,
+        };
+        let mut manner = door.manner.clone();
+        manner.keep_alive = false;
+        let head = manner
+            .head(200, out.date)
+            .field("Content-Type", "text/event-stream")
+            .field("Cache-Control", "no-cache, no-transform")
+            .field("X-Accel-Buffering", "no")
+            .field("X-Content-Type-Options", "nosniff");
+        out.send_head(head.end());
+        let mut sse = Self { style, ignored: Ignored::default(), deadline: Instant::ZERO };
+        sse.greet(door, out);
+        if door.replay.gap.is_some() || !door.replay.events.is_empty() {
+            let frame = encode(&door.replay, style);
+            out.share(&frame);
+        }
+        sse.deadline = sse.next_deadline(out);
+        out.act(door.channel.map_or(Act::Close, Act::Subscribe));
+        Ok(sse)
+    }
+
+    fn receive(&mut self, bytes: &[u8], _out: &mut Out<'_>) -> Result<usize, Fault> {
+        self.ignored.receive(bytes)
+    }
+
+    fn deliver(&mut self, batch: &Batch<'_>, frames: &mut Frames, out: &mut Out<'_>) {
+        if batch.events.is_empty() {
+            return;
+        }
+        out.share(frames.shared(self.style.encoding(), || encode(batch, self.style)));
+        self.deadline = self.next_deadline(out);
+    }
+
+    fn tick(&mut self, out: &mut Out<'_>) -> Result<(), Fault> {
+        if self.style == Style::Order {
+            out.act(Act::Close);
+            self.deadline = Instant::NEVER;
+            return Ok(());
+        }
+        out.send_control(event_stream::HEARTBEAT);
+        self.deadline = self.next_deadline(out);
+        Ok(())
+    }
+
+    fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    fn end(&mut self, why: Why, out: &mut Out<'_>) {
+        match why {
+            Why::Drain => {
+                let mut bytes = Vec::new();
+                event_stream::encode_retry(limits::RETRY_MS, &mut bytes);
+                let made = Made::control(bytes.len());
+                out.send(bytes, made);
+            }
+            Why::Deleted => out.send_control(b"event: end\ndata: the channel was deleted\n\n"),
+            Why::Fault(_) => {}
+        }
+        out.act(Act::Close);
+    }
+}
+
+impl Sse {
+    /// The first bytes of the stream: where it stands, or what the articles say first.
+    fn greet(&self, door: &Door<'_>, out: &mut Out<'_>) {
+        if self.style == Style::Order {
+            return out.send_control(b"retry: 1000\ndata: Connection succeeded\n\n");
+        }
+        if door.replay.events.is_empty() && door.replay.gap.is_none() {
+            let bytes = format!("id: {}\n\n", door.replay.cursor).into_bytes();
+            let made = Made::control(bytes.len());
+            out.send(bytes, made);
+        }
+    }
+
+    fn next_deadline(&self, out: &Out<'_>) -> Instant {
+        match self.style {
+            Style::Order => out.now.at.after(limits::ORDER_US),
+            Style::Bare | Style::Envelope => out.heartbeat_at(),
+        }
+    }
+}
+
+impl Style {
+    const fn encoding(self) -> Encoding {
+        match self {
+            Self::Bare => Encoding::EventStream,
+            Self::Envelope => Encoding::EventStreamEnvelope,
+            Self::Order => Encoding::EventStreamOrder,
+        }
+    }
+}
+
+/// One event per message, and an event named `gap` before them when something was lost.
+pub fn encode(batch: &Batch<'_>, style: Style) -> Frame {
+    let mut bytes = Vec::new();
+    let mut made = Made::default();
+    let mut id = String::new();
+    if let Some(gap) = batch.gap {
+        let first = batch.events.first().map_or(batch.cursor.offset, |event| event.id.offset - 1);
+        let mut data = Vec::new();
+        json::encode_gap(gap, &mut data);
+        // Whoever reconnects after this has been told of the gap already.
+        let _ = write!(id, "{}-{first}", batch.cursor.epoch);
+        let data = String::from_utf8_lossy(&data);
+        let told = event_stream::encode(Some(&id), Some("gap"), &data, &mut bytes);
+        made += Made::control(told.map_or(0, |told| told.total() as usize));
+    }
+    for event in batch.events {
+        id.clear();
+        let _ = write!(id, "{}", event.id);
+        made += encode_event(event, &id, style, &mut bytes);
+    }
+    Frame::new(bytes, made)
+}
+
+fn encode_event(event: &Event, id: &str, style: Style, bytes: &mut Vec<u8>) -> Made {
+    let name = event.name.as_deref();
+    let id = match style {
+        Style::Order if name == Some(ORDER_FINISH) => Some(ORDER_FINISH_ID),
+        Style::Order => None,
+        Style::Bare | Style::Envelope => Some(id),
+    };
+    if let (Payload::Text(text), Style::Bare | Style::Order) = (&event.payload, style)
+        && let Ok(made) = event_stream::encode(id, name, text, bytes)
+    {
+        return made;
+    }
+    let mut data = Vec::new();
+    let payload = json::encode_message(event, &mut data).payload;
+    let data = String::from_utf8_lossy(&data);
+    let total = event_stream::encode(id, Some("envelope"), &data, bytes);
+    let total = total.map_or(0, |made| made.total());
+    Made { framing: total - payload, payload, ..Made::default() }
+}
+
+/// The event with which an order's stream is over, and the id that the articles give it.
+pub const ORDER_FINISH: &str = "finish";
+const ORDER_FINISH_ID: &str = "6666";

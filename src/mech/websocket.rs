@@ -1,0 +1,340 @@
+//! WebSocket (RFC 6455): a request that turns the connection into frames, both ways.
+//!
+//! ```text
+//! GET /c/news/ws HTTP/1.1                      the request: a GET that asks for another protocol
+//! Host: localhost:7777
+//! Upgrade: websocket
+//! Connection: Upgrade
+//! Sec-WebSocket-Version: 13
+//! Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==  16 random bytes
+//!
+//! HTTP/1.1 101 Switching Protocols             HTTP ends here
+//! Upgrade: websocket
+//! Connection: Upgrade
+//! Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=
+//!
+//! 81 05 68 65 6c 6c 6f                         FIN + text, 5 bytes, "hello": a message
+//! 81 85 37 fa 21 3d 5f 9f 4d 51 58             the client's frames are masked: "hello" again
+//! 89 00                                        ping: the heartbeat
+//! 8a 80 12 34 56 78                            the client's pong
+//! 88 02 03 e8                                  close, 1000
+//! ```
+//!
+//! Cost: per message 2 bytes of framing up to 125 bytes of payload, 4 up to 65,535, else 10; the
+//! client's frames carry 4 more for the masking key.
+//!
+//! It cannot reconnect by itself, and a bare payload has no cursor: `?envelope=json` adds one.
+//!
+//! Read beside it: `sse.rs`, which has lines where this has frames.
+
+use crate::clock::Instant;
+use crate::cost::Made;
+use crate::event::{Batch, Event, Payload};
+use crate::fault::Fault;
+use crate::frame::{Encoding, Frame, Frames};
+use crate::id::{ChannelKey, Kind};
+use crate::limits;
+use crate::mech::mould::{Act, Address, Card, Door, Dress, Mechanism, Out, Why};
+use crate::wire::ws_frame::{self, CloseCode, Opcode, Role};
+use crate::wire::ws_message::{Assembler, Message};
+use crate::wire::{json, ws_handshake};
+
+/// A WebSocket.
+#[derive(Debug)]
+pub struct WebSocket {
+    assembler: Assembler,
+    style: Style,
+    state: State,
+    use_: Use,
+    pings_missed: u8,
+    deadline: Instant,
+}
+
+/// Where the closing handshake stands (RFC 6455 §7.1.2).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum State {
+    /// Call: anything. Next: `Closing` when we close, or the end when the peer does.
+    Open,
+    /// Our close frame is out; only the peer's is awaited. Call: receive, tick. Next: the end.
+    Closing,
+}
+
+/// What messages look like on the way out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Style {
+    /// The payload is the message.
+    Bare,
+    /// The message is JSON that holds the payload.
+    Envelope,
+}
+
+/// What becomes of the messages that the client sends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Use {
+    /// They are published to the channel.
+    Publish(ChannelKey),
+    /// They are entered into the table of received texts.
+    Receive(ChannelKey),
+    /// They are published to everybody in the chat, with the number of the session.
+    Chat(ChannelKey, u64),
+    /// They are sent back.
+    Echo,
+}
+
+impl Mechanism for WebSocket {
+    const CARD: Card = Card {
+        kind: Kind::WebSocket,
+        title: "WebSocket",
+        address: "/c/{channel}/ws",
+        opens_with: "101 Upgrade: websocket",
+        direction: "both ways",
+        framing: "2, 4 or 10 B; the client's + 4 B",
+        client: "WebSocket",
+        reconnects: "by the page",
+        cannot: "resume by itself; cross origins without the server's consent",
+        source: "src/mech/websocket.rs",
+    };
+
+    fn open(door: &Door<'_>, out: &mut Out<'_>) -> Result<Self, Fault> {
+        let handshake = ws_handshake::check(door.head)?;
+        let protocol = handshake.protocol(&[ENVELOPE_PROTOCOL, BARE_PROTOCOL]);
+        let style = match (door.dress, protocol) {
+            (Dress::Envelope, _) | (_, Some(ENVELOPE_PROTOCOL)) => Style::Envelope,
+            _ => Style::Bare,
+        };
+        let missed = door.replay.gap.map(|gap| gap.missed.to_string());
+        let extra = missed.as_deref().map(|missed| ("Pushscope-Gap", missed));
+        out.send_head(ws_handshake::encode_answer(&handshake, protocol, extra.as_slice()));
+        let use_ = match (door.address, door.channel) {
+            (Address::Chat, Some(channel)) => Use::Chat(channel, door.session),
+            (Address::Article, Some(channel)) => Use::Receive(channel),
+            (_, Some(channel)) => Use::Publish(channel),
+            (_, None) => Use::Echo,
+        };
+        let mut socket = Self {
+            assembler: Assembler::new(Role::Client),
+            style,
+            state: State::Open,
+            use_,
+            pings_missed: 0,
+            deadline: Instant::ZERO,
+        };
+        socket.greet(door, out);
+        if !door.replay.events.is_empty() {
+            let frame = encode(&door.replay, style);
+            out.share(&frame);
+        }
+        socket.deadline = ping_at(out);
+        if let Some(channel) = door.channel {
+            out.act(Act::Subscribe(channel));
+        }
+        Ok(socket)
+    }
+
+    fn receive(&mut self, bytes: &[u8], out: &mut Out<'_>) -> Result<usize, Fault> {
+        let received = self.assembler.receive(bytes, out.limits.message_bytes_max)?;
+        if self.state == State::Open {
+            // Whatever arrives shows that the peer lives.
+            self.pings_missed = 0;
+            self.deadline = ping_at(out);
+        }
+        match received.message {
+            Some(Message::Close(close)) => self.answer_close(close.map(|(code, _)| code), out),
+            Some(message) if self.state == State::Open => self.message(message, out),
+            _ => {}
+        }
+        Ok(received.taken)
+    }
+
+    fn deliver(&mut self, batch: &Batch<'_>, frames: &mut Frames, out: &mut Out<'_>) {
+        if batch.events.is_empty() || self.state == State::Closing {
+            return;
+        }
+        out.share(frames.shared(self.style.encoding(), || encode(batch, self.style)));
+    }
+
+    fn tick(&mut self, out: &mut Out<'_>) -> Result<(), Fault> {
+        if self.state == State::Closing {
+            out.act(Act::Close);
+            self.deadline = Instant::NEVER;
+            return Ok(());
+        }
+        if self.pings_missed >= limits::PINGS_MISSED_MAX {
+            return Err(Fault::PongMissing);
+        }
+        self.pings_missed += 1;
+        out.send_control(PING);
+        self.deadline = ping_at(out);
+        Ok(())
+    }
+
+    fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    fn end(&mut self, why: Why, out: &mut Out<'_>) {
+        if self.state == State::Closing {
+            return out.act(Act::Close);
+        }
+        match why {
+            Why::Drain => self.close(CloseCode::GOING_AWAY, "the server is restarting", out),
+            Why::Deleted => self.close(CloseCode::NORMAL, "the channel was deleted", out),
+            Why::Fault(fault) => {
+                let row = fault.row();
+                self.close(row.close, row.name, out);
+                // RFC 6455 §7.1.7: who fails the connection reads no further.
+                out.act(Act::Close);
+            }
+        }
+    }
+}
+
+impl WebSocket {
+    /// Tells a client that wants envelopes where the stream stands, and what it has missed.
+    fn greet(&self, door: &Door<'_>, out: &mut Out<'_>) {
+        if self.style != Style::Envelope || door.channel.is_none() {
+            return;
+        }
+        let text = match door.replay.gap {
+            Some(gap) => {
+                let mut json = Vec::new();
+                json::encode_gap(gap, &mut json);
+                json
+            }
+            None => format!("{{\"next\":\"{}\"}}", door.replay.cursor).into_bytes(),
+        };
+        let mut bytes = Vec::new();
+        ws_frame::encode_frame(Opcode::Text, &text, &mut bytes);
+        let made = Made::control(bytes.len());
+        out.send(bytes, made);
+    }
+
+    fn message(&mut self, message: Message, out: &mut Out<'_>) {
+        let payload = match message {
+            Message::Text(text) if self.use_ == Use::Echo => {
+                return echo(Opcode::Text, text.into_bytes(), out);
+            }
+            Message::Binary(bytes) if self.use_ == Use::Echo => {
+                return echo(Opcode::Binary, bytes, out);
+            }
+            Message::Text(text) => Payload::Text(text.into()),
+            Message::Binary(bytes) => Payload::Binary(bytes.into()),
+            Message::Ping(data) => return pong(data.as_slice(), out),
+            Message::Pong(_) | Message::Close(_) => return,
+        };
+        match (self.use_, payload) {
+            (Use::Publish(channel), payload) => out.act(Act::Publish(channel, payload)),
+            (Use::Receive(channel), payload) => out.act(Act::Receive(channel, payload)),
+            (Use::Chat(channel, session), Payload::Text(text)) => {
+                let text = format!("{text} (From Server,Session ID={session})");
+                out.act(Act::Publish(channel, Payload::Text(text.into())));
+            }
+            // A chat is text; an echo has returned above.
+            (Use::Chat(..) | Use::Echo, _) => {
+                self.close(CloseCode::UNSUPPORTED, "the chat takes text", out);
+            }
+        }
+    }
+
+    /// Sends our close frame and waits for the peer's (RFC 6455 §7.1.2).
+    fn close(&mut self, code: CloseCode, reason: &str, out: &mut Out<'_>) {
+        let mut bytes = Vec::new();
+        ws_frame::encode_close(code, reason, &mut bytes);
+        let made = Made::control(bytes.len());
+        out.send(bytes, made);
+        self.state = State::Closing;
+        self.deadline = out.now.at.after(limits::CLOSE_US_MAX);
+    }
+
+    /// The peer's close frame: echo its code, unless ours is out already, and close.
+    fn answer_close(&mut self, code: Option<CloseCode>, out: &mut Out<'_>) {
+        if self.state == State::Open {
+            match code {
+                Some(code) => self.close(code, "", out),
+                None => out.send_control(CLOSE_WITHOUT_CODE),
+            }
+        }
+        self.state = State::Closing;
+        // RFC 6455 §7.1.1: the server closes the TCP connection first.
+        out.act(Act::Close);
+    }
+}
+
+impl Style {
+    const fn encoding(self) -> Encoding {
+        match self {
+            Self::Bare => Encoding::WebSocket,
+            Self::Envelope => Encoding::WebSocketEnvelope,
+        }
+    }
+}
+
+/// One frame per message.
+pub fn encode(batch: &Batch<'_>, style: Style) -> Frame {
+    let mut bytes = Vec::new();
+    let mut made = Made::default();
+    for event in batch.events {
+        made += encode_event(event, style, &mut bytes);
+    }
+    Frame::new(bytes, made)
+}
+
+fn encode_event(event: &Event, style: Style, bytes: &mut Vec<u8>) -> Made {
+    let before = bytes.len();
+    let payload = event.payload.bytes();
+    match (style, &event.payload) {
+        (Style::Envelope, _) => {
+            let mut message = Vec::new();
+            json::encode_message(event, &mut message);
+            ws_frame::encode_frame(Opcode::Text, &message, bytes);
+        }
+        (Style::Bare, Payload::Text(_)) => ws_frame::encode_frame(Opcode::Text, payload, bytes),
+        (Style::Bare, Payload::Binary(_)) => ws_frame::encode_frame(Opcode::Binary, payload, bytes),
+    }
+    Made::wrapped(bytes.len() - before, payload.len())
+}
+
+/// The same message back: its buffer becomes the payload of our frame, uncopied.
+fn echo(opcode: Opcode, payload: Vec<u8>, out: &mut Out<'_>) {
+    let length = payload.len();
+    let head = ws_frame::FrameHead { fin: true, opcode, masking_key: None, length: length as u64 };
+    let mut bytes = Vec::with_capacity(ws_frame::head_bytes(length) + small(length));
+    ws_frame::encode(head, &mut bytes);
+    if length <= SMALL_BYTES {
+        bytes.extend_from_slice(&payload);
+        let made = Made::wrapped(bytes.len(), length);
+        return out.send(bytes, made);
+    }
+    let made = Made::framing(bytes.len());
+    out.send(bytes, made);
+    out.send(payload, Made::wrapped(length, length));
+}
+
+fn pong(data: &[u8], out: &mut Out<'_>) {
+    let mut bytes = Vec::with_capacity(data.len() + 2);
+    ws_frame::encode_frame(Opcode::Pong, data, &mut bytes);
+    let made = Made::control(bytes.len());
+    out.send(bytes, made);
+}
+
+fn ping_at(out: &Out<'_>) -> Instant {
+    if out.limits.ping_us == 0 {
+        return Instant::NEVER;
+    }
+    out.now.at.after(out.limits.ping_us).round_up(limits::HEARTBEAT_GRAIN_US)
+}
+
+const fn small(length: usize) -> usize {
+    if length <= SMALL_BYTES { length } else { 0 }
+}
+
+/// Below this a copy is cheaper than a second piece of a `writev`.
+const SMALL_BYTES: usize = 4 * 1024;
+/// Messages in their JSON envelope, as with `?envelope=json`.
+pub const ENVELOPE_PROTOCOL: &str = "pushscope.json";
+/// Bare payloads.
+pub const BARE_PROTOCOL: &str = "pushscope.raw";
+/// FIN + ping, no data.
+const PING: &[u8] = &[0x89, 0x00];
+/// FIN + close, no code: what answers a close without one.
+const CLOSE_WITHOUT_CODE: &[u8] = &[0x88, 0x00];

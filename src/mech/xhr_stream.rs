@@ -1,0 +1,141 @@
+//! XHR and fetch streaming: an answer that never ends, one line of JSON per message.
+//!
+//! ```text
+//! GET /c/news/stream HTTP/1.1
+//! Host: localhost:7777
+//!
+//! HTTP/1.1 200 OK
+//! Content-Type: application/x-ndjson
+//! Transfer-Encoding: chunked
+//!
+//! 828                                          the first chunk: where the stream stands, and
+//! {"next":"1763712345678-0","padding":"…"}     padding for browsers that wait for 1 KiB
+//!
+//! 5e                                           a chunk per message, a line per chunk
+//! {"id":"1763712345678-1","time":1763712350000,"channel":"news","data":"hello"}
+//!
+//! 13
+//! {"heartbeat":true}                           the heartbeat
+//!
+//! 0                                            the last chunk: the stream is over
+//! ```
+//!
+//! Cost: per message its JSON envelope, and 5 to 7 bytes of chunk framing.
+//!
+//! It cannot be read by `XMLHttpRequest` without keeping all that came before it: `responseText`
+//! only grows. `fetch` reads it piece by piece.
+//!
+//! Read beside it: `sse.rs`, which lets the browser do the parsing, and `iframe.rs`.
+
+use crate::clock::Instant;
+use crate::cost::Made;
+use crate::event::Batch;
+use crate::fault::Fault;
+use crate::frame::{Encoding, Frame, Frames};
+use crate::id::Kind;
+use crate::limits;
+use crate::mech::mould::{Act, Card, Coding, Door, Ignored, Mechanism, Out, Why};
+use crate::wire::json;
+
+/// A subscriber to a stream of lines.
+#[derive(Debug)]
+pub struct XhrStream {
+    coding: Coding,
+    ignored: Ignored,
+    deadline: Instant,
+}
+
+impl Mechanism for XhrStream {
+    const CARD: Card = Card {
+        kind: Kind::XhrStream,
+        title: "XHR / fetch streaming",
+        address: "/c/{channel}/stream",
+        opens_with: "200 application/x-ndjson, chunked",
+        direction: "server to client",
+        framing: "JSON envelope + 5 to 7 B of chunk",
+        client: "fetch with a reader, XMLHttpRequest",
+        reconnects: "by the page",
+        cannot: "forget: responseText only grows",
+        source: "src/mech/xhr_stream.rs",
+    };
+
+    fn open(door: &Door<'_>, out: &mut Out<'_>) -> Result<Self, Fault> {
+        let coding = Coding::of(door.manner);
+        out.send_head(coding.head(door.manner, out.date, "application/x-ndjson").end());
+        coding.send_control(first_line(door).as_bytes(), out);
+        if door.replay.gap.is_some() || !door.replay.events.is_empty() {
+            let frame = encode(&door.replay, coding);
+            out.share(&frame);
+        }
+        out.act(door.channel.map_or(Act::Close, Act::Subscribe));
+        Ok(Self { coding, ignored: Ignored::default(), deadline: out.heartbeat_at() })
+    }
+
+    fn receive(&mut self, bytes: &[u8], _out: &mut Out<'_>) -> Result<usize, Fault> {
+        self.ignored.receive(bytes)
+    }
+
+    fn deliver(&mut self, batch: &Batch<'_>, frames: &mut Frames, out: &mut Out<'_>) {
+        if batch.events.is_empty() {
+            return;
+        }
+        let encoding = match self.coding {
+            Coding::Chunked => Encoding::LinesChunked,
+            Coding::UntilClose => Encoding::Lines,
+        };
+        out.share(frames.shared(encoding, || encode(batch, self.coding)));
+        self.deadline = out.heartbeat_at();
+    }
+
+    fn tick(&mut self, out: &mut Out<'_>) -> Result<(), Fault> {
+        self.coding.send_control(HEARTBEAT, out);
+        self.deadline = out.heartbeat_at();
+        Ok(())
+    }
+
+    fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    fn end(&mut self, why: Why, out: &mut Out<'_>) {
+        match why {
+            Why::Drain => {
+                let line = format!("{{\"end\":\"drain\",\"retry\":{}}}\n", limits::RETRY_MS);
+                self.coding.send_control(line.as_bytes(), out);
+            }
+            Why::Deleted => self.coding.send_control(b"{\"end\":\"deleted\"}\n", out),
+            // A stream that is cut short must not look whole (RFC 9112 §8).
+            Why::Fault(_) => return out.act(Act::Close),
+        }
+        self.coding.end(out);
+    }
+}
+
+/// One line per message, and a line with the gap before them when something was lost.
+pub fn encode(batch: &Batch<'_>, coding: Coding) -> Frame {
+    let mut bytes = Vec::new();
+    let mut made = Made::default();
+    let mut line = Vec::new();
+    if let Some(gap) = batch.gap {
+        json::encode_gap(gap, &mut line);
+        line.push(b'\n');
+        made += Made::control(coding.wrap(&line, &mut bytes, 0).total() as usize);
+    }
+    for event in batch.events {
+        line.clear();
+        let payload = json::encode_message(event, &mut line).payload;
+        line.push(b'\n');
+        made += coding.wrap(&line, &mut bytes, payload);
+    }
+    Frame::new(bytes, made)
+}
+
+/// Where the stream stands, and padding for browsers that hold back the first bytes.
+fn first_line(door: &Door<'_>) -> String {
+    let mut line = format!("{{\"next\":\"{}\",\"padding\":\"", door.replay.cursor);
+    line.extend(std::iter::repeat_n('.', limits::PADDING_BYTES));
+    line.push_str("\"}\n");
+    line
+}
+
+const HEARTBEAT: &[u8] = b"{\"heartbeat\":true}\n";

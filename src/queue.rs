@@ -1,0 +1,174 @@
+//! The output of one connection: pieces in order, some shared with thousands of others.
+//!
+//! One piece lies in the queue itself, so that a fan-out allocates nothing; what comes behind it
+//! lies on the heap and is given back when the queue runs dry. An idle connection owns no heap.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+use std::rc::Rc;
+
+/// Bytes on their way to one socket.
+#[derive(Debug)]
+pub enum Piece {
+    /// Encoded once for many.
+    Shared(Rc<[u8]>),
+    /// Made for this connection alone.
+    Own(Vec<u8>),
+    /// Never changes.
+    Static(&'static [u8]),
+}
+
+impl Piece {
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Shared(bytes) => bytes,
+            Self::Own(bytes) => bytes,
+            Self::Static(bytes) => bytes,
+        }
+    }
+}
+
+/// Pieces in the order in which the socket is to take them.
+#[derive(Debug, Default)]
+pub struct Queue {
+    front: Option<Piece>,
+    /// Bytes of `front` that the socket has taken.
+    front_taken: usize,
+    behind: Option<Box<VecDeque<Piece>>>,
+    bytes: u64,
+}
+
+impl Queue {
+    /// Bytes that the socket has not taken yet.
+    pub const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Whether everything has been taken.
+    pub const fn is_empty(&self) -> bool {
+        self.front.is_none()
+    }
+
+    /// Adds a piece behind all others. An empty piece is none.
+    pub fn push(&mut self, piece: Piece) {
+        let bytes = piece.bytes().len() as u64;
+        if bytes == 0 {
+            return;
+        }
+        self.bytes += bytes;
+        if self.front.is_none() {
+            self.front = Some(piece);
+        } else {
+            self.behind.get_or_insert_default().push_back(piece);
+        }
+    }
+
+    /// Fills `slices` with what is next to be written, for one `writev`; returns how many it set.
+    pub fn gather<'q>(&'q self, slices: &mut [IoSlice<'q>]) -> usize {
+        let Some(front) = &self.front else { return 0 };
+        let front = front.bytes().get(self.front_taken..).unwrap_or_default();
+        let behind = self.behind.iter().flat_map(|pieces| pieces.iter().map(Piece::bytes));
+        let mut count = 0;
+        for (slice, bytes) in slices.iter_mut().zip(std::iter::once(front).chain(behind)) {
+            *slice = IoSlice::new(bytes);
+            count += 1;
+        }
+        count
+    }
+
+    /// Books that the socket took the next `bytes` bytes.
+    pub fn sent(&mut self, bytes: usize) {
+        debug_assert!(bytes as u64 <= self.bytes);
+        self.bytes = self.bytes.saturating_sub(bytes as u64);
+        let mut left = bytes;
+        while let Some(front) = &self.front {
+            let rest = front.bytes().len() - self.front_taken;
+            if left < rest {
+                self.front_taken += left;
+                return;
+            }
+            left -= rest;
+            self.front_taken = 0;
+            self.front = self.behind.as_mut().and_then(|pieces| pieces.pop_front());
+        }
+        self.behind = None;
+    }
+
+    /// Throws everything away; returns how many bytes that were.
+    pub fn clear(&mut self) -> u64 {
+        let dropped = self.bytes;
+        *self = Self::default();
+        dropped
+    }
+
+    /// Throws away what has not begun to leave: a piece is finished, or never begun.
+    pub fn keep_begun(&mut self) -> u64 {
+        if self.front_taken == 0 {
+            return self.clear();
+        }
+        let rest = self.front.as_ref().map_or(0, |front| front.bytes().len() - self.front_taken);
+        let dropped = self.bytes - rest as u64;
+        self.bytes = rest as u64;
+        self.behind = None;
+        dropped
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filled() -> Queue {
+        let mut queue = Queue::default();
+        queue.push(Piece::Static(b"abc"));
+        queue.push(Piece::Own(b"".to_vec()));
+        queue.push(Piece::Own(b"defg".to_vec()));
+        queue.push(Piece::Shared(Rc::from(&b"hi"[..])));
+        queue
+    }
+
+    fn rest(queue: &Queue) -> Vec<u8> {
+        let mut slices = [IoSlice::new(&[]); 8];
+        let count = queue.gather(&mut slices);
+        slices[..count].iter().flat_map(|slice| slice.to_vec()).collect()
+    }
+
+    #[test]
+    fn a_short_write_at_every_byte_loses_nothing() {
+        let whole = rest(&filled());
+        assert_eq!(whole, b"abcdefghi");
+        for cut in 0..=whole.len() {
+            let mut queue = filled();
+            queue.sent(cut);
+            assert_eq!(rest(&queue), &whole[cut..]);
+            assert_eq!(queue.bytes(), (whole.len() - cut) as u64);
+            assert_eq!(queue.is_empty(), cut == whole.len());
+        }
+    }
+
+    #[test]
+    fn gather_takes_no_more_slices_than_it_is_given() {
+        let queue = filled();
+        let mut slices = [IoSlice::new(&[]); 2];
+        assert_eq!(queue.gather(&mut slices), 2);
+    }
+
+    #[test]
+    fn a_dry_queue_owns_no_heap() {
+        let mut queue = filled();
+        queue.sent(9);
+        assert!(queue.behind.is_none());
+        assert!(size_of::<Queue>() <= 56, "{}", size_of::<Queue>());
+    }
+
+    #[test]
+    fn what_has_begun_is_finished() {
+        let mut queue = filled();
+        assert_eq!(queue.keep_begun(), 9);
+        let mut queue = filled();
+        queue.sent(4);
+        assert_eq!(queue.keep_begun(), 2);
+        assert_eq!(rest(&queue), b"efg");
+    }
+}

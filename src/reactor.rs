@@ -1,0 +1,437 @@
+//! The loop: mio's poll, tokens, and the fixed turn. No word of any protocol.
+//!
+//! A turn is: poll, accept, receive, tick, settle, flush, sweep. Everything that one turn has
+//! produced for a connection leaves in one `writev`, before the loop sleeps again. With nothing to
+//! do it sleeps until the next deadline, however many connections are parked.
+
+use std::io::{self, IoSlice, Read, Write};
+use std::net::{Shutdown, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crossbeam_channel::{Receiver, Sender, TrySendError};
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Waker};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook_mio::v1_0::Signals;
+use socket2::SockRef;
+
+use crate::clock::{Instant, Now};
+use crate::engine::{Config, Engine, Farewell, Next};
+use crate::hub::Draft;
+use crate::id::Token;
+use crate::limits;
+use crate::listener::{Accepted, Listener};
+
+/// The loop and everything in it.
+pub struct Reactor {
+    poll: Poll,
+    engine: Engine,
+    listener: Option<Listener>,
+    /// The socket of each connection, at its slot of the engine's slab.
+    sockets: Vec<Option<TcpStream>>,
+    connections_max: usize,
+    /// Sockets that may hold more than their turn allowed to read.
+    carry: Vec<Token>,
+    /// Whether the listener may hold more than its turn allowed to accept.
+    accepting: Accepting,
+    signals: Option<Signals>,
+    inbox: Inbox,
+    buffer: Box<[u8]>,
+    clock: Clock,
+    leaving: Option<Instant>,
+}
+
+/// What the listener is worth at the moment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Accepting {
+    /// Nobody waits: its next event tells.
+    Idle,
+    /// Somebody may wait.
+    Ready,
+    /// Nobody can be let in before this moment, or before somebody leaves.
+    Paused(Instant),
+}
+
+/// Through which other threads reach the loop.
+#[derive(Debug)]
+struct Inbox {
+    receiver: Receiver<Errand>,
+    handle: Handle,
+}
+
+/// What another thread wants done.
+#[derive(Debug)]
+enum Errand {
+    Publish(String, Draft),
+    Drain,
+}
+
+/// A way to reach a loop from another thread.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    sender: Sender<Errand>,
+    waker: Arc<Waker>,
+    waiting: Arc<AtomicUsize>,
+}
+
+/// The loop's inbox is full, or the loop has ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct InboxFull;
+
+impl Handle {
+    /// Publishes to a channel, at the loop's next turn.
+    pub fn publish(&self, channel: &str, draft: Draft) -> Result<(), InboxFull> {
+        self.send(Errand::Publish(channel.to_owned(), draft))
+    }
+
+    /// Has the loop say goodbye to everybody, and end.
+    pub fn drain(&self) -> Result<(), InboxFull> {
+        self.send(Errand::Drain)
+    }
+
+    fn send(&self, errand: Errand) -> Result<(), InboxFull> {
+        // Only who finds the inbox empty needs to wake the loop.
+        let waiting = self.waiting.fetch_add(1, Ordering::AcqRel);
+        if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) =
+            self.sender.try_send(errand)
+        {
+            self.waiting.fetch_sub(1, Ordering::AcqRel);
+            return Err(InboxFull);
+        }
+        if waiting == 0 {
+            self.waker.wake().map_err(|_| InboxFull)?;
+        }
+        Ok(())
+    }
+}
+
+/// Both clocks, read together.
+#[derive(Clone, Copy, Debug)]
+struct Clock {
+    began: std::time::Instant,
+}
+
+impl Clock {
+    fn now(self) -> Now {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Now { at: Instant::from_us(us(self.began.elapsed())), unix_us: us(wall) }
+    }
+}
+
+impl Reactor {
+    /// Listens on `address`.
+    pub fn bind(address: SocketAddr, config: Config) -> io::Result<Self> {
+        let descriptors = crate::sys::raise_descriptor_limit()?;
+        let connections_max = descriptors.saturating_sub(limits::DESCRIPTORS_SPARE).max(1);
+        let poll = Poll::new()?;
+        let mut listener = Listener::bind(address)?;
+        poll.registry().register(listener.source(), LISTENER, Interest::READABLE)?;
+        let (sender, receiver) = crossbeam_channel::bounded(limits::INBOX_MAX);
+        let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
+        let handle = Handle { sender, waker, waiting: Arc::default() };
+        let clock = Clock { began: std::time::Instant::now() };
+        Ok(Self {
+            poll,
+            engine: Engine::new(config, clock.now()),
+            listener: Some(listener),
+            sockets: Vec::new(),
+            connections_max: usize::try_from(connections_max).unwrap_or(usize::MAX),
+            carry: Vec::new(),
+            accepting: Accepting::Ready,
+            signals: None,
+            inbox: Inbox { receiver, handle },
+            buffer: vec![0; limits::READ_BUFFER_BYTES].into_boxed_slice(),
+            clock,
+            leaving: None,
+        })
+    }
+
+    /// Takes SIGTERM and SIGINT: the first drains, the second ends at once.
+    pub fn take_signals(&mut self) -> io::Result<()> {
+        let mut signals = Signals::new([SIGTERM, SIGINT])?;
+        self.poll.registry().register(&mut signals, SIGNALS, Interest::READABLE)?;
+        self.signals = Some(signals);
+        Ok(())
+    }
+
+    /// The address it really listens on.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        let listener = self.listener.as_ref().ok_or(io::ErrorKind::NotConnected)?;
+        listener.address()
+    }
+
+    /// A way to reach it from another thread.
+    pub fn handle(&self) -> Handle {
+        self.inbox.handle.clone()
+    }
+
+    /// Runs until it is drained.
+    pub fn run(&mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(limits::EVENTS_PER_TURN);
+        loop {
+            match self.poll.poll(&mut events, self.patience()) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            }
+            self.engine.begin(self.clock.now());
+            for event in &events {
+                self.event(event);
+            }
+            self.accept();
+            self.carry_on();
+            self.engine.tick();
+            self.engine.settle();
+            self.flush();
+            self.sweep();
+            if self.is_over() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// How long the loop may sleep: not at all while something waits for its turn.
+    fn patience(&self) -> Option<Duration> {
+        let busy =
+            !self.carry.is_empty() || self.accepting == Accepting::Ready || self.engine.is_busy();
+        if busy {
+            return Some(Duration::ZERO);
+        }
+        let paused = match self.accepting {
+            Accepting::Paused(until) => Some(until),
+            Accepting::Idle | Accepting::Ready => None,
+        };
+        let next = [self.engine.deadline(), paused, self.leaving].into_iter().flatten().min()?;
+        let wait_us = next.since(self.clock.now().at);
+        // Rounded up by the kernel to its milliseconds: never early, or the loop would spin.
+        Some(Duration::from_micros(wait_us))
+    }
+
+    fn event(&mut self, event: &mio::event::Event) {
+        match event.token() {
+            LISTENER => self.accepting = Accepting::Ready,
+            SIGNALS => self.take_pending_signals(),
+            WAKER => self.run_errands(),
+            token => {
+                let token = Token::unpack(token.0 as u64);
+                if event.is_writable() {
+                    self.engine.writable(token);
+                }
+                if event.is_readable() || event.is_read_closed() || event.is_error() {
+                    let hint = if event.is_read_closed() { Hint::Ends } else { Hint::More };
+                    self.receive(token, hint);
+                }
+            }
+        }
+    }
+
+    fn take_pending_signals(&mut self) {
+        let Some(signals) = &mut self.signals else { return };
+        for _ in signals.pending().collect::<Vec<_>>() {
+            self.drain();
+        }
+    }
+
+    fn run_errands(&mut self) {
+        while let Ok(errand) = self.inbox.receiver.try_recv() {
+            self.inbox.handle.waiting.fetch_sub(1, Ordering::AcqRel);
+            match errand {
+                Errand::Drain => self.drain(),
+                Errand::Publish(channel, draft) => {
+                    if let Err(error) = self.engine.publish(&channel, draft) {
+                        log::warn!("not published to {channel:?}: {error:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    /// The first time: closes the listener, says goodbye. The second time: leaves at once.
+    fn drain(&mut self) {
+        let now = self.clock.now().at;
+        if self.leaving.is_some() {
+            self.leaving = Some(now);
+            return;
+        }
+        log::info!("draining {} connections", self.engine.len());
+        self.listener = None;
+        self.accepting = Accepting::Idle;
+        self.engine.drain();
+        self.leaving = Some(now.after(self.engine.drain_us_max()));
+    }
+
+    fn is_over(&self) -> bool {
+        self.leaving.is_some_and(|at| self.engine.is_empty() || at <= self.clock.now().at)
+    }
+
+    fn accept(&mut self) {
+        if let Accepting::Paused(until) = self.accepting
+            && until <= self.clock.now().at
+        {
+            self.accepting = Accepting::Ready;
+        }
+        if self.accepting != Accepting::Ready {
+            return;
+        }
+        for _ in 0..limits::ACCEPTS_PER_TURN {
+            if self.engine.len() >= self.connections_max {
+                self.engine.reap_idle();
+                self.sweep();
+            }
+            let Some(listener) = &mut self.listener else { return };
+            if self.engine.len() >= self.connections_max {
+                return self.pause_accepting();
+            }
+            match listener.accept() {
+                Accepted::Stream(stream) => self.open(stream),
+                Accepted::Drained => {
+                    self.accepting = Accepting::Idle;
+                    return;
+                }
+                Accepted::Exhausted => {
+                    self.engine.reap_idle();
+                    return self.pause_accepting();
+                }
+            }
+        }
+    }
+
+    fn pause_accepting(&mut self) {
+        let until = self.clock.now().at.after(limits::ACCEPT_PAUSE_US);
+        self.accepting = Accepting::Paused(until);
+    }
+
+    fn open(&mut self, mut stream: TcpStream) {
+        let Some(token) = self.engine.open() else { return };
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        if let Err(error) = self.poll.registry().register(&mut stream, key(token), interest) {
+            log::warn!("register: {error}");
+            return self.engine.broken(token);
+        }
+        let slot = token.index as usize;
+        if slot >= self.sockets.len() {
+            self.sockets.resize_with(slot + 1, || None);
+        }
+        if let Some(place) = self.sockets.get_mut(slot) {
+            *place = Some(stream);
+        }
+    }
+
+    /// Reads on from those whose turn was over, or whose input was left in the kernel.
+    fn carry_on(&mut self) {
+        while let Some(token) = self.engine.next_unpaused() {
+            self.carry.push(token);
+        }
+        for token in std::mem::take(&mut self.carry) {
+            self.receive(token, Hint::Ends);
+        }
+    }
+
+    /// Reads what the socket has: up to a short read, or up to its end if an end was announced.
+    fn receive(&mut self, token: Token, hint: Hint) {
+        let mut budget = limits::READ_BYTES_PER_TURN;
+        while self.engine.is_reading(token) {
+            if budget == 0 {
+                self.carry.push(token);
+                return;
+            }
+            let Some(Some(socket)) = self.sockets.get_mut(token.index as usize) else { return };
+            match socket.read(&mut self.buffer) {
+                Ok(0) => return self.engine.ended(token),
+                Ok(count) => {
+                    self.engine.receive(token, self.buffer.get(..count).unwrap_or_default());
+                    budget = budget.saturating_sub(count);
+                    // A short read has emptied the socket: its next byte is a new edge.
+                    if count < self.buffer.len() && hint == Hint::More {
+                        return;
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return self.engine.broken(token),
+            }
+        }
+    }
+
+    /// Writes before the loop sleeps: once per connection, in one call.
+    fn flush(&mut self) {
+        while let Some(token) = self.engine.next_dirty() {
+            self.flush_conn(token);
+        }
+    }
+
+    fn flush_conn(&mut self, token: Token) {
+        let Some(Some(socket)) = self.sockets.get_mut(token.index as usize) else { return };
+        let mut budget = limits::WRITE_BYTES_PER_TURN;
+        loop {
+            let mut slices = [IoSlice::new(&[]); limits::GATHER_MAX];
+            let count = self.engine.gather(token, &mut slices);
+            let slices = slices.get(..count).unwrap_or_default();
+            let offered: usize = slices.iter().map(|slice| slice.len()).sum();
+            let written = match slices {
+                [] => break,
+                [one] => socket.write(one),
+                many => socket.write_vectored(many),
+            };
+            match written {
+                Ok(taken) => {
+                    self.engine.sent(token, taken);
+                    if taken < offered {
+                        break;
+                    }
+                    budget = budget.saturating_sub(taken);
+                    if budget == 0 {
+                        self.engine.writable(token);
+                        break;
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(_) => return self.engine.broken(token),
+            }
+        }
+        if self.engine.flushed(token) == Next::ShutDown {
+            // The peer may be gone already; it will be swept all the same.
+            let _ = socket.shutdown(Shutdown::Write);
+        }
+    }
+
+    /// Closes what is to be closed: nothing refers to it any more.
+    fn sweep(&mut self) {
+        while let Some((token, farewell)) = self.engine.sweep() {
+            let slot = self.sockets.get_mut(token.index as usize);
+            let Some(socket) = slot.and_then(Option::take) else { continue };
+            if farewell == Farewell::Reset {
+                // An RST frees the kernel's buffer at once: its reader does not read.
+                let _ = SockRef::from(&socket).set_linger(Some(Duration::ZERO));
+            }
+            if self.accepting != Accepting::Idle {
+                self.accepting = Accepting::Ready;
+            }
+        }
+    }
+}
+
+/// What an event says about the bytes to come; only `read` decides.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Hint {
+    /// A short read is the end for now.
+    More,
+    /// The end of the stream may lie behind the bytes.
+    Ends,
+}
+
+fn key(token: Token) -> mio::Token {
+    mio::Token(usize::try_from(token.pack()).unwrap_or(usize::MAX))
+}
+
+fn us(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// Tokens that no connection has: the generation of their slot never comes.
+const LISTENER: mio::Token = mio::Token(usize::MAX);
+const WAKER: mio::Token = mio::Token(usize::MAX - 1);
+const SIGNALS: mio::Token = mio::Token(usize::MAX - 2);

@@ -1,0 +1,476 @@
+//! What stands at an address: a mechanism, a call, or a page.
+//!
+//! [`ROUTES`] is the only list of addresses; the README and the pages are checked against it.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::fault::Fault;
+use crate::hub::Hub;
+use crate::id::{Id, Kind, Since, decimal};
+use crate::limits::{self, Limits};
+use crate::mech::mould::{Address, Brought, Dress};
+use crate::site::{self, Page};
+use crate::wire::head::{Head, Method};
+use crate::wire::target::Target;
+
+/// One line of the table of addresses.
+#[derive(Clone, Copy, Debug)]
+pub struct Route {
+    /// The path: `{…}` stands for one segment.
+    pub path: &'static str,
+    /// What it takes, as the `Allow` field says it.
+    pub allow: &'static str,
+    /// What stands there.
+    pub place: Place,
+    /// What it does, in one line.
+    pub does: &'static str,
+}
+
+/// What stands at an address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Place {
+    /// A channel: publish, ask, delete, or subscribe by negotiation.
+    Channel,
+    /// A mechanism.
+    Mech(Kind, Address),
+    /// `/polling/publish/{id}`.
+    ArticlePublish,
+    /// `/socket/publish`.
+    SocketPublish,
+    /// `/payback`.
+    Payback,
+    /// `/message/count/{id}`.
+    Count,
+    /// `/message/read/{id}`.
+    MarkRead,
+    /// `/received/{id}`.
+    Received,
+    /// `/online`.
+    Online,
+    /// Whether the server lives and takes requests.
+    Health,
+}
+
+/// Every address but those of pages.
+pub const ROUTES: &[Route] = &[
+    Route {
+        path: "/c/{channel}",
+        allow: "GET, HEAD, POST, PUT, DELETE, OPTIONS",
+        place: Place::Channel,
+        does: "POST or PUT publishes the body; GET asks, or subscribes by SSE or WebSocket when \
+               Accept or Upgrade say so; DELETE ends the channel",
+    },
+    mech("/c/{channel}/poll", Kind::Poll, Address::Canonical, "what is new, at once; or 304"),
+    mech("/c/{channel}/longpoll", Kind::LongPoll, Address::Canonical, "what is new, when it is"),
+    mech("/c/{channel}/iframe", Kind::Iframe, Address::Canonical, "a script per message"),
+    mech("/c/{channel}/stream", Kind::XhrStream, Address::Canonical, "a line per message"),
+    mech("/c/{channel}/sse", Kind::Sse, Address::Canonical, "an event per message"),
+    mech("/c/{channel}/ws", Kind::WebSocket, Address::Canonical, "a frame per message, both ways"),
+    mech("/polling/watch/{id}", Kind::LongPoll, Address::Article, "the next message, bare; or 304"),
+    call("/polling/publish/{id}", Place::ArticlePublish, "publishes; ?message= says what"),
+    call("/message/count/{id}", Place::Count, "how many messages are unread"),
+    Route {
+        path: "/message/read/{id}",
+        allow: "POST, OPTIONS",
+        place: Place::MarkRead,
+        does: "marks all read, or those up to ?upto=; answers what is left",
+    },
+    mech("/iframe/message", Kind::Iframe, Address::Article, "clock and count of user 10086"),
+    mech("/iframe/message/{id}", Kind::Iframe, Address::Article, "clock and count, on change"),
+    mech("/sse/sub/{id}", Kind::Sse, Address::Article, "an event per message"),
+    mech("/webSocket/{id}", Kind::WebSocket, Address::Article, "a frame per message; listens"),
+    mech("/websocket/{id}", Kind::WebSocket, Address::Article, "the same"),
+    call("/received/{id}", Place::Received, "what clients of /webSocket/{id} have said"),
+    call("/socket/publish", Place::SocketPublish, "publishes ?message= to ?userId="),
+    mech("/orderpay", Kind::Sse, Address::Order, "awaits the payment of ?payid="),
+    call("/payback", Place::Payback, "reports the payment of ?payid="),
+    mech("/ws/asset", Kind::WebSocket, Address::Chat, "the chat: everything goes to everyone"),
+    call("/online", Place::Online, "how many are connected, by mechanism"),
+    mech("/echo", Kind::WebSocket, Address::Echo, "sends every message back"),
+    call("/healthz", Place::Health, "200 while the server lives"),
+    call("/livez", Place::Health, "the same"),
+    call("/readyz", Place::Health, "200 until the server drains, then 503"),
+];
+
+const fn mech(path: &'static str, kind: Kind, address: Address, does: &'static str) -> Route {
+    Route { path, allow: READ, place: Place::Mech(kind, address), does }
+}
+
+const fn call(path: &'static str, place: Place, does: &'static str) -> Route {
+    Route { path, allow: READ, place, does }
+}
+
+/// What a page or a stream takes.
+const READ: &str = "GET, HEAD, OPTIONS";
+
+/// What a request asks for.
+#[derive(Debug)]
+pub enum Ask {
+    /// To be pushed to.
+    Subscribe(Subscription),
+    /// Something that is answered at once, after its content has come.
+    Call(Call),
+    /// A page or one of its parts.
+    Page(&'static Page),
+    /// What the address takes (RFC 9110 §9.3.7; Fetch, CORS preflight).
+    Options(&'static str),
+}
+
+/// Everything that opens a mechanism, but the connection.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Subscription {
+    /// Which mechanism.
+    pub kind: Kind,
+    /// Which of its addresses was called.
+    pub address: Address,
+    /// The channel; an echo has none.
+    pub channel: Option<String>,
+    /// Where to begin.
+    pub since: Since,
+    /// Whether that is the client's own cursor.
+    pub cursor: Brought,
+    /// How payloads are dressed.
+    pub dress: Dress,
+    /// For how long it may be parked, in microseconds.
+    pub park_us: u64,
+}
+
+impl Subscription {
+    /// The media type that the answer would have.
+    pub const fn media_type(&self) -> &'static str {
+        match self.kind {
+            Kind::Poll | Kind::LongPoll | Kind::WebSocket => "application/json",
+            Kind::Iframe => "text/html; charset=utf-8",
+            Kind::XhrStream => "application/x-ndjson",
+            Kind::Sse => "text/event-stream",
+        }
+    }
+}
+
+/// What is answered at once.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Call {
+    /// Publish the content.
+    Publish {
+        /// To this channel.
+        channel: String,
+        /// As an event of this type.
+        name: Option<Arc<str>>,
+        /// Announced as this.
+        content: Announced,
+    },
+    /// Tell about a channel.
+    Info(String),
+    /// End a channel.
+    Delete(String),
+    /// Publish as the polling article does.
+    ArticlePublish(String, Option<String>),
+    /// Publish to a user.
+    SocketPublish(String, String),
+    /// Report a payment.
+    Payback(String),
+    /// Count what is unread.
+    Count(String),
+    /// Mark as read, up to this offset or all.
+    MarkRead(String, Option<u64>),
+    /// List what a user's clients have said.
+    Received(String),
+    /// Count who is connected.
+    Online,
+    /// Say that the server lives.
+    Live,
+    /// Say that the server takes requests.
+    Ready,
+}
+
+impl Call {
+    /// Whether it changes anything: then pages of foreign origins may not call it.
+    pub const fn changes(&self) -> bool {
+        match self {
+            Self::Publish { .. }
+            | Self::Delete(_)
+            | Self::ArticlePublish(..)
+            | Self::SocketPublish(..)
+            | Self::Payback(_)
+            | Self::MarkRead(..) => true,
+            Self::Info(_)
+            | Self::Count(_)
+            | Self::Received(_)
+            | Self::Online
+            | Self::Live
+            | Self::Ready => false,
+        }
+    }
+}
+
+/// What `Content-Type` announces a published message to be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Announced {
+    /// Text: it must be UTF-8.
+    Text,
+    /// Anything.
+    Binary,
+    /// Not said: text if it is UTF-8.
+    Unsaid,
+}
+
+/// Why nothing stands there, and what the address would take.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Refusal {
+    /// The reason.
+    pub fault: Fault,
+    /// The `Allow` of a 405.
+    pub allow: &'static str,
+}
+
+impl<F: Into<Fault>> From<F> for Refusal {
+    fn from(fault: F) -> Self {
+        Self { fault: fault.into(), allow: "" }
+    }
+}
+
+/// Finds what a request asks for.
+pub fn resolve(head: &Head<'_, '_>, limits: &Limits) -> Result<Ask, Refusal> {
+    if head.method == Method::Unknown {
+        return Err(Fault::MethodUnknown.into());
+    }
+    let target = Target::parse(head.target)?;
+    if target.is_asterisk() {
+        return match head.method {
+            Method::Options => Ok(Ask::Options(EVERYTHING)),
+            _ => Err(Fault::NotFound.into()),
+        };
+    }
+    let segments = target.segments()?;
+    let segments = segments.as_slice();
+    let Some((route, name)) = ROUTES.iter().find_map(|route| matching(route, segments)) else {
+        return resolve_page(head.method, target.path());
+    };
+    if head.method == Method::Options {
+        return Ok(Ask::Options(route.allow));
+    }
+    if !route.allow.split(", ").any(|method| method == head.method.as_str()) {
+        return Err(Refusal { fault: Fault::MethodRefused, allow: route.allow });
+    }
+    let request = Request { head, target: &target, name, limits };
+    request.ask(route)
+}
+
+fn resolve_page(method: Method, path: &str) -> Result<Ask, Refusal> {
+    let page = site::page(path).ok_or(Fault::NotFound)?;
+    match method {
+        Method::Get | Method::Head => Ok(Ask::Page(page)),
+        Method::Options => Ok(Ask::Options(READ)),
+        _ => Err(Refusal { fault: Fault::MethodRefused, allow: READ }),
+    }
+}
+
+/// The route, and the segment that its braces stand for, if the path is of its form.
+fn matching<'s>(route: &'static Route, segments: &'s [Cow<'s, str>]) -> Option<Matched<'s>> {
+    let mut parts = route.path.split('/').skip(1);
+    let mut name = None;
+    for segment in segments {
+        let part = parts.next()?;
+        if part.starts_with('{') {
+            name = Some(segment.as_ref());
+        } else if part != segment.as_ref() {
+            return None;
+        }
+    }
+    parts.next().is_none().then_some((route, name))
+}
+
+type Matched<'s> = (&'static Route, Option<&'s str>);
+
+/// A request on its way to what it asks for.
+struct Request<'a, 'b> {
+    head: &'a Head<'b, 'a>,
+    target: &'a Target<'b>,
+    name: Option<&'a str>,
+    limits: &'a Limits,
+}
+
+impl Request<'_, '_> {
+    fn ask(&self, route: &Route) -> Result<Ask, Refusal> {
+        let call = match route.place {
+            Place::Channel => return self.channel_place(),
+            Place::Mech(kind, address) => return self.subscribe(kind, address),
+            Place::ArticlePublish => Call::ArticlePublish(self.channel()?, self.query("message")?),
+            Place::SocketPublish => {
+                Call::SocketPublish(self.channel_in("userId")?, self.required("message")?)
+            }
+            Place::Payback => Call::Payback(order(&self.channel_in("payid")?)?),
+            Place::Count => Call::Count(self.channel()?),
+            Place::MarkRead => Call::MarkRead(self.channel()?, self.upto()?),
+            Place::Received => Call::Received(self.channel()?),
+            Place::Online => Call::Online,
+            Place::Health if route.path == "/readyz" => Call::Ready,
+            Place::Health => Call::Live,
+        };
+        Ok(Ask::Call(call))
+    }
+
+    /// One address, told apart by method, `Upgrade` and `Accept`.
+    fn channel_place(&self) -> Result<Ask, Refusal> {
+        let call = match self.head.method {
+            Method::Post | Method::Put => Call::Publish {
+                channel: self.channel()?,
+                name: self.event_name()?,
+                content: announced(self.head)?,
+            },
+            Method::Delete => Call::Delete(self.channel()?),
+            _ if self.head.upgrade_websocket => {
+                return self.subscribe(Kind::WebSocket, Address::Canonical);
+            }
+            _ if accepts_event_stream(self.head) => {
+                return self.subscribe(Kind::Sse, Address::Canonical);
+            }
+            _ => Call::Info(self.channel()?),
+        };
+        Ok(Ask::Call(call))
+    }
+
+    fn subscribe(&self, kind: Kind, address: Address) -> Result<Ask, Refusal> {
+        let channel = match address {
+            Address::Echo => None,
+            Address::Chat => Some(CHAT.to_owned()),
+            Address::Order => Some(order(&self.channel_in("payid")?)?),
+            Address::Article if self.name.is_none() => Some(ARTICLE_USER.to_owned()),
+            Address::Canonical | Address::Article => Some(self.channel()?),
+        };
+        let brought = self.cursor(kind)?;
+        let since = brought.unwrap_or(match (kind, address) {
+            (_, Address::Order) => Since::Ago(limits::ORDER_RESUME_US),
+            (Kind::Poll, _) => Since::All,
+            _ => Since::Latest,
+        });
+        let cursor = brought.map_or(Brought::Nothing, |_| Brought::Cursor);
+        let dress = match self.query("envelope")?.as_deref() {
+            None | Some("none") => Dress::Bare,
+            Some("json") => Dress::Envelope,
+            Some(_) => return Err(Fault::EnvelopeRefused.into()),
+        };
+        let park_us = self.park_us()?;
+        Ok(Ask::Subscribe(Subscription { kind, address, channel, since, cursor, dress, park_us }))
+    }
+
+    /// The cursor that a client sends by itself goes before the one in the address, which is as
+    /// old as the page. What is no cursor there is none: it may come from another server.
+    fn cursor(&self, kind: Kind) -> Result<Option<Since>, Refusal> {
+        let field = match kind {
+            Kind::Sse => self.head.text("Last-Event-ID"),
+            Kind::Poll | Kind::LongPoll => self.head.text("If-None-Match").map(opaque_tag),
+            Kind::Iframe | Kind::XhrStream | Kind::WebSocket => None,
+        };
+        if let Some(id) = field.and_then(Id::parse) {
+            return Ok(Some(Since::Id(id)));
+        }
+        match self.query("since")? {
+            None => Ok(None),
+            Some(text) => Ok(Some(Since::parse(&text).ok_or(Fault::CursorRefused)?)),
+        }
+    }
+
+    fn park_us(&self) -> Result<u64, Refusal> {
+        let Some(text) = self.query("timeout")? else { return Ok(self.limits.park_us) };
+        let seconds = decimal(&text).ok_or(Fault::TimeoutRefused)?;
+        Ok(seconds.saturating_mul(crate::clock::SECOND_US).min(limits::PARK_US_MAX))
+    }
+
+    fn channel(&self) -> Result<String, Refusal> {
+        named(self.name.unwrap_or_default())
+    }
+
+    fn channel_in(&self, parameter: &str) -> Result<String, Refusal> {
+        named(&self.required(parameter)?)
+    }
+
+    fn required(&self, parameter: &str) -> Result<String, Refusal> {
+        self.query(parameter)?.ok_or(Fault::ParameterMissing.into())
+    }
+
+    fn query(&self, parameter: &str) -> Result<Option<String>, Refusal> {
+        Ok(self.target.query(parameter)?.map(Cow::into_owned))
+    }
+
+    fn upto(&self) -> Result<Option<u64>, Refusal> {
+        let Some(text) = self.query("upto")? else { return Ok(None) };
+        let offset = Id::parse(&text).map(|id| id.offset).or_else(|| decimal(&text));
+        Ok(Some(offset.ok_or(Fault::CursorRefused)?))
+    }
+
+    fn event_name(&self) -> Result<Option<Arc<str>>, Refusal> {
+        let Some(name) = self.query("event")? else { return Ok(None) };
+        let fits = !name.is_empty() && name.len() <= limits::EVENT_NAME_BYTES_MAX;
+        if !fits || name.chars().any(char::is_control) {
+            return Err(Fault::EventNameRefused.into());
+        }
+        if RESERVED.contains(&name.as_str()) {
+            return Err(Fault::EventNameReserved.into());
+        }
+        Ok(Some(Arc::from(name)))
+    }
+}
+
+fn named(name: &str) -> Result<String, Refusal> {
+    if Hub::may_name(name) { Ok(name.to_owned()) } else { Err(Fault::ChannelRefused.into()) }
+}
+
+/// An order's channel: its messages are nobody's inbox.
+fn order(payid: &str) -> Result<String, Refusal> {
+    named(&format!("order/{payid}"))
+}
+
+/// `"id"` or `W/"id"` (RFC 9110 §8.8.3).
+fn opaque_tag(text: &str) -> &str {
+    text.trim().trim_start_matches("W/").trim_matches('"')
+}
+
+fn accepts_event_stream(head: &Head<'_, '_>) -> bool {
+    head.fields("Accept").any(|value| {
+        value.split(|byte| *byte == b',').any(|range| {
+            let media_type = range.split(|byte| *byte == b';').next().unwrap_or_default();
+            media_type.trim_ascii().eq_ignore_ascii_case(b"text/event-stream")
+        })
+    })
+}
+
+/// Reads `Content-Type` (RFC 9110 §8.3): text is UTF-8 or refused, whatever is no text is binary.
+fn announced(head: &Head<'_, '_>) -> Result<Announced, Fault> {
+    let Some(value) = head.field("Content-Type") else { return Ok(Announced::Unsaid) };
+    let value = str::from_utf8(value).map_err(|_| Fault::ContentTypeRefused)?;
+    let mut parameters = value.split(';').map(str::trim);
+    let media_type = parameters.next().unwrap_or_default().to_ascii_lowercase();
+    let is_text = media_type.starts_with("text/")
+        || TEXT_TYPES.contains(&media_type.as_str())
+        || media_type.ends_with("+json")
+        || media_type.ends_with("+xml");
+    if !is_text {
+        return Ok(Announced::Binary);
+    }
+    let charset = parameters
+        .filter_map(|parameter| parameter.split_once('='))
+        .find(|(name, _)| name.eq_ignore_ascii_case("charset"))
+        .map(|(_, value)| value.trim_matches('"').to_ascii_lowercase());
+    match charset.as_deref() {
+        None | Some("utf-8" | "utf8" | "us-ascii") => Ok(Announced::Text),
+        Some(_) => Err(Fault::ContentTypeRefused),
+    }
+}
+
+/// Text, though its name does not begin with `text/`.
+const TEXT_TYPES: [&str; 4] = [
+    "application/json",
+    "application/xml",
+    "application/javascript",
+    "application/x-www-form-urlencoded",
+];
+/// Event types that the server itself uses.
+const RESERVED: [&str; 3] = ["gap", "envelope", "end"];
+/// The channel of the chat.
+const CHAT: &str = "asset";
+/// The user of the reference articles, whose inbox is meant where none is named.
+const ARTICLE_USER: &str = "10086";
+/// What some address or other takes.
+const EVERYTHING: &str = "GET, HEAD, POST, PUT, DELETE, OPTIONS";

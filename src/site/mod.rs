@@ -1,0 +1,108 @@
+//! The pages, embedded: no build step, and no path is ever opened from a request.
+
+use std::sync::LazyLock;
+
+use crate::answer::{Answer, Manner};
+use crate::mech::CARDS;
+use crate::wire::date::Date;
+
+/// A page, or a part of one.
+#[derive(Debug)]
+pub struct Page {
+    /// Its address.
+    pub path: &'static str,
+    media_type: &'static str,
+    bytes: Source,
+}
+
+#[derive(Debug)]
+enum Source {
+    File(&'static [u8]),
+    Home,
+}
+
+impl Page {
+    /// The answer that carries it.
+    pub fn answer(&self, manner: &Manner, date: &Date) -> Answer {
+        let head = manner
+            .head(200, date)
+            .field("Content-Type", self.media_type)
+            .field("Cache-Control", "no-cache")
+            .field("Content-Security-Policy", POLICY)
+            .field("Referrer-Policy", "no-referrer")
+            .field("X-Content-Type-Options", "nosniff");
+        manner.end(head, self.bytes())
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match self.bytes {
+            Source::File(bytes) => bytes,
+            Source::Home => &HOME,
+        }
+    }
+}
+
+/// The page at an address, if there is one.
+pub fn page(path: &str) -> Option<&'static Page> {
+    PAGES.iter().find(|page| page.path == path)
+}
+
+/// The home page, with the table of mechanisms in it.
+static HOME: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    include_str!("home.html").replace("<!-- cards -->", &cards_html()).into_bytes()
+});
+
+/// The comparison table, from the cards.
+fn cards_html() -> String {
+    let mut html =
+        String::from("<table class=\"cards\">\n<caption>The mechanisms</caption>\n<thead><tr>");
+    for column in COLUMNS {
+        html.push_str(&format!("<th scope=\"col\">{column}</th>"));
+    }
+    html.push_str("</tr></thead>\n<tbody>\n");
+    for card in CARDS {
+        let cells = [
+            card.address,
+            card.opens_with,
+            card.direction,
+            card.framing,
+            card.client,
+            card.reconnects,
+            card.cannot,
+            card.source,
+        ];
+        html.push_str(&format!("<tr><th scope=\"row\">{}</th>", card.title));
+        for (column, cell) in COLUMNS.iter().skip(1).zip(cells) {
+            html.push_str(&format!("<td data-label=\"{column}\">{cell}</td>"));
+        }
+        html.push_str("</tr>\n");
+    }
+    html.push_str("</tbody>\n</table>");
+    html
+}
+
+const COLUMNS: [&str; 9] = [
+    "Mechanism",
+    "Address",
+    "Opens with",
+    "Direction",
+    "Framing per message",
+    "Client API",
+    "Reconnects",
+    "Cannot",
+    "Read",
+];
+
+/// Nothing but what this server itself sends may run, load or be contacted.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+                      connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'self'; \
+                      frame-ancestors 'none'";
+const HTML: &str = "text/html; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const STYLE: &str = "text/css; charset=utf-8";
+
+const fn file(path: &'static str, media_type: &'static str, bytes: &'static [u8]) -> Page {
+    Page { path, media_type, bytes: Source::File(bytes) }
+}
+
+static PAGES: [Page; 1] = [Page { path: "/", media_type: HTML, bytes: Source::Home }];

@@ -1,0 +1,339 @@
+//! Field lines: what heads of requests and of responses have in common.
+
+use std::mem::MaybeUninit;
+
+use httparse::Header;
+use memchr::memchr;
+
+use crate::id;
+use crate::limits::{FIELDS_MAX, HEAD_BYTES_MAX};
+
+/// The field lines of a head, in the order in which they came.
+///
+/// Wire: `*( field-name ":" OWS field-value OWS CRLF ) CRLF`.
+///
+/// Clause: RFC 9112 §5, RFC 9110 §5. Cost: 4 bytes a line (`:`, SP, CRLF), 2 for the blank line.
+///
+/// Departs: the obsolete line folding is refused, and so is a line that ends in a bare LF.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Fields<'b, 'r> {
+    lines: &'r [Header<'b>],
+}
+
+impl<'b, 'r> Fields<'b, 'r> {
+    /// Takes over the lines that httparse found in `head`, if each ends in CRLF.
+    ///
+    /// httparse lets a bare LF end a line. Where its names begin tells where its lines end, so no
+    /// byte is looked at twice.
+    pub(super) fn new(head: &[u8], lines: &'r [Header<'b>]) -> Result<Self, FieldError> {
+        let begin = head.as_ptr().addr();
+        for line in lines {
+            let at = line.name.as_ptr().addr().wrapping_sub(begin);
+            if head.get(at.wrapping_sub(2)..at) != Some(b"\r\n") {
+                return Err(FieldError::LfBare);
+            }
+        }
+        if !head.ends_with(b"\r\n\r\n") {
+            return Err(FieldError::LfBare);
+        }
+        Ok(Self { lines })
+    }
+
+    /// Each line: its name as it was sent, and its value without the white space around it.
+    pub fn iter(&self) -> impl Iterator<Item = (&'b str, &'b [u8])> + use<'b, 'r> {
+        self.lines.iter().map(|line| (line.name, line.value))
+    }
+
+    /// The values of all lines called `name`, compared without case. Clause: RFC 9110 §5.1.
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &'b [u8]> {
+        self.iter()
+            .filter(move |(this, _)| this.len() == name.len() && this.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+    }
+
+    /// The value of the first line called `name`.
+    pub fn first(&self, name: &str) -> Option<&'b [u8]> {
+        self.all(name).next()
+    }
+
+    /// The same as text; `None` also when it is not UTF-8, or holds a control character.
+    pub fn text(&self, name: &str) -> Option<&'b str> {
+        let text = str::from_utf8(self.first(name)?).ok()?;
+        (!text.contains(char::is_control)).then_some(text)
+    }
+
+    /// Whether a comma-separated list, which may span several lines, has this member; letters are
+    /// compared without case. Clause: RFC 9110 §5.6.1.
+    pub fn lists(&self, name: &str, token: &str) -> bool {
+        self.all(name).flat_map(members).any(|member| member.eq_ignore_ascii_case(token.as_bytes()))
+    }
+}
+
+/// The protocol version. Clause: RFC 9112 §2.3.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Version {
+    /// `HTTP/1.0`.
+    Http10,
+    /// `HTTP/1.1`.
+    Http11,
+}
+
+/// The framing of the content that a head announces. Clause: RFC 9112 §6.3.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Content {
+    /// Neither Content-Length nor Transfer-Encoding.
+    None,
+    /// So many bytes.
+    Length(u64),
+    /// Chunks, see [`crate::wire::chunked`].
+    Chunked,
+}
+
+/// What the fields that frame the content and keep the connection say, taken line by line.
+///
+/// Clause: RFC 9112 §6.1–6.3, §9.3.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Framing {
+    length: Option<u64>,
+    chunked: bool,
+    close: bool,
+    keep_alive: bool,
+    /// Connection lists `upgrade`. Clause: RFC 9110 §7.8.
+    pub(super) upgrade: bool,
+}
+
+impl Framing {
+    /// Takes a line; most have other names, and most of these another length.
+    #[inline]
+    pub(super) fn take(&mut self, name: &str, value: &[u8]) -> Result<(), FieldError> {
+        match name.len() {
+            10 if name.eq_ignore_ascii_case("Connection") => self.connection(value),
+            14 if name.eq_ignore_ascii_case("Content-Length") => return self.length(value),
+            17 if name.eq_ignore_ascii_case("Transfer-Encoding") => return self.encoding(value),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The content, now that all lines are taken.
+    pub(super) fn content(&self, version: Version) -> Result<Content, FieldError> {
+        match (self.chunked, self.length) {
+            // RFC 9112 §6.1: "A server MAY reject a request that contains both Content-Length and
+            // Transfer-Encoding": it smells of smuggling.
+            (true, Some(_)) => Err(FieldError::LengthBesideEncoding),
+            // RFC 9112 §6.1: "A server or client that receives an HTTP/1.0 message containing a
+            // Transfer-Encoding header field MUST treat the message as if the framing is faulty".
+            (true, None) if version == Version::Http10 => Err(FieldError::EncodingInHttp10),
+            (true, None) => Ok(Content::Chunked),
+            (false, Some(length)) => Ok(Content::Length(length)),
+            (false, None) => Ok(Content::None),
+        }
+    }
+
+    /// Whether the connection outlives this exchange. Clause: RFC 9112 §9.3.
+    pub(super) fn keep_alive(&self, version: Version) -> bool {
+        !self.close && (version == Version::Http11 || self.keep_alive)
+    }
+
+    fn connection(&mut self, value: &[u8]) {
+        for option in members(value) {
+            self.close |= option.eq_ignore_ascii_case(b"close");
+            self.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
+            self.upgrade |= option.eq_ignore_ascii_case(b"upgrade");
+        }
+    }
+
+    fn length(&mut self, value: &[u8]) -> Result<(), FieldError> {
+        // RFC 9110 §8.6 lets identical repetitions pass or fail: they fail.
+        if self.length.is_some() {
+            return Err(FieldError::LengthRepeated);
+        }
+        let digits = str::from_utf8(value).map_err(|_| FieldError::LengthInvalid)?;
+        self.length = Some(id::decimal(digits).ok_or(FieldError::LengthInvalid)?);
+        Ok(())
+    }
+
+    fn encoding(&mut self, value: &[u8]) -> Result<(), FieldError> {
+        if self.chunked {
+            return Err(FieldError::EncodingRepeated);
+        }
+        let mut codings = value.rsplitn(2, |&byte| byte == b',');
+        let last = codings.next().unwrap_or_default().trim_ascii();
+        // RFC 9112 §6.3: "If a Transfer-Encoding header field is present in a request and the
+        // chunked transfer coding is not the final encoding, … the server MUST respond with the
+        // 400 (Bad Request) status code and then close the connection."
+        if !last.eq_ignore_ascii_case(b"chunked") {
+            return Err(FieldError::EncodingNotChunked);
+        }
+        if let Some(before) = codings.next() {
+            // RFC 9112 §6.1: "A sender MUST NOT apply the chunked transfer coding more than once".
+            let twice = members(before).any(|coding| coding.eq_ignore_ascii_case(b"chunked"));
+            return Err(if twice {
+                FieldError::EncodingRepeated
+            } else {
+                FieldError::CodingUnknown
+            });
+        }
+        self.chunked = true;
+        Ok(())
+    }
+}
+
+/// Where the search for the blank line stands, so that no byte is searched twice.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Lines {
+    /// Bytes that were looked at.
+    pub(super) at: usize,
+    /// Where the line or element begins that is being looked at.
+    pub(super) from: usize,
+    count: usize,
+}
+
+impl Lines {
+    /// Checks the lines of `head` that are complete by now; `Some` is where the blank line ends.
+    ///
+    /// A line is refused when its end is there, not when the whole head is.
+    pub(super) fn advance(&mut self, head: &[u8]) -> Result<Option<usize>, FieldError> {
+        let window = window(head);
+        while let Some(distance) = memchr(b'\n', window.get(self.at..).unwrap_or_default()) {
+            let end = self.at + distance;
+            let line = window.get(self.from..end).and_then(|line| line.strip_suffix(b"\r"));
+            let line = line.ok_or(FieldError::LfBare)?;
+            self.at = end + 1;
+            self.from = self.at;
+            if line.is_empty() {
+                return Ok(Some(self.at));
+            }
+            check(line)?;
+            self.count += 1;
+            if self.count > FIELDS_MAX {
+                return Err(FieldError::LinesTooMany);
+            }
+        }
+        self.at = window.len();
+        if self.at == HEAD_BYTES_MAX { Err(FieldError::HeadTooLong) } else { Ok(None) }
+    }
+}
+
+/// What a peer did wrong in field lines, or in what frames the content.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum FieldError {
+    /// A line ends in LF without CR. RFC 9112 §2.2 permits a server to accept that: ours does not.
+    LfBare,
+    /// A CR stands before something else than LF. RFC 9112 §2.2.
+    CrBare,
+    /// A line begins with white space: the obsolete line folding. RFC 9112 §5.2.
+    LineFolded,
+    /// A line has no colon. RFC 9112 §5.
+    ColonMissing,
+    /// Nothing stands before the colon. RFC 9110 §5.1.
+    NameEmpty,
+    /// A field name is no token. RFC 9110 §5.1, §5.6.2.
+    NameInvalid,
+    /// White space stands between a field name and its colon. RFC 9112 §5.1.
+    SpaceBeforeColon,
+    /// A field value holds a control character, such as NUL. RFC 9110 §5.5.
+    ValueControl,
+    /// There are more field lines than [`FIELDS_MAX`]. RFC 6585 §5.
+    LinesTooMany,
+    /// The head is longer than [`HEAD_BYTES_MAX`]. RFC 6585 §5.
+    HeadTooLong,
+    /// Content-Length is not 1 to 19 digits. RFC 9110 §8.6.
+    LengthInvalid,
+    /// Content-Length came twice, even if both agree. RFC 9110 §8.6.
+    LengthRepeated,
+    /// Content-Length and Transfer-Encoding came together. RFC 9112 §6.1.
+    LengthBesideEncoding,
+    /// Transfer-Encoding came in HTTP/1.0. RFC 9112 §6.1.
+    EncodingInHttp10,
+    /// Transfer-Encoding came twice, or names `chunked` twice. RFC 9112 §6.1.
+    EncodingRepeated,
+    /// The last transfer coding is not `chunked`. RFC 9112 §6.3.
+    EncodingNotChunked,
+    /// Another transfer coding stands before `chunked`. RFC 9112 §6.1, §7.
+    CodingUnknown,
+}
+
+impl FieldError {
+    /// Every variant.
+    pub const ALL: &[Self] = &[
+        Self::LfBare,
+        Self::CrBare,
+        Self::LineFolded,
+        Self::ColonMissing,
+        Self::NameEmpty,
+        Self::NameInvalid,
+        Self::SpaceBeforeColon,
+        Self::ValueControl,
+        Self::LinesTooMany,
+        Self::HeadTooLong,
+        Self::LengthInvalid,
+        Self::LengthRepeated,
+        Self::LengthBesideEncoding,
+        Self::EncodingInHttp10,
+        Self::EncodingRepeated,
+        Self::EncodingNotChunked,
+        Self::CodingUnknown,
+    ];
+}
+
+/// Room for the field lines of one head; it lives on the stack of whoever parses.
+pub type Room<'b> = [MaybeUninit<Header<'b>>; FIELDS_MAX];
+
+/// Empty room. Nothing is written: a head pays for the lines that it has.
+pub const fn room<'b>() -> Room<'b> {
+    [const { MaybeUninit::uninit() }; FIELDS_MAX]
+}
+
+/// What of `bytes` may belong to the head.
+pub(super) fn window(bytes: &[u8]) -> &[u8] {
+    bytes.get(..HEAD_BYTES_MAX).unwrap_or(bytes)
+}
+
+/// The members of a comma-separated list, empty ones left out. Clause: RFC 9110 §5.6.1.2.
+pub(super) fn members(list: &[u8]) -> impl Iterator<Item = &[u8]> {
+    list.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|member| !member.is_empty())
+}
+
+/// `tchar`. Clause: RFC 9110 §5.6.2.
+pub(super) fn is_tchar(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+')
+        || matches!(byte, b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~')
+}
+
+/// Whether a byte may never stand in a field value: all control characters but HTAB.
+pub(super) fn is_control(byte: u8) -> bool {
+    byte.is_ascii_control() && byte != b'\t'
+}
+
+/// Checks a line without its CRLF. It must agree with httparse on what is right.
+fn check(line: &[u8]) -> Result<(), FieldError> {
+    // RFC 9112 §2.2: "A recipient of such a bare CR MUST consider that element to be invalid or
+    // replace each bare CR with SP before processing the element or forwarding the message."
+    if memchr(b'\r', line).is_some() {
+        return Err(FieldError::CrBare);
+    }
+    // RFC 9112 §5.2: "A server that receives an obs-fold in a request message … MUST either reject
+    // the message by sending a 400 (Bad Request) … or replace each received obs-fold".
+    if matches!(line.first(), Some(b' ' | b'\t')) {
+        return Err(FieldError::LineFolded);
+    }
+    let colon = memchr(b':', line).ok_or(FieldError::ColonMissing)?;
+    let (name, value) = line.split_at_checked(colon).ok_or(FieldError::ColonMissing)?;
+    match name.last() {
+        None => return Err(FieldError::NameEmpty),
+        // RFC 9112 §5.1: "A server MUST reject, with a response status code of 400 (Bad Request),
+        // any received request message that contains whitespace between a header field name and
+        // colon."
+        Some(b' ' | b'\t') => return Err(FieldError::SpaceBeforeColon),
+        Some(_) if !name.iter().copied().all(is_tchar) => return Err(FieldError::NameInvalid),
+        Some(_) => {}
+    }
+    // RFC 9110 §5.5: "a recipient of CR, LF, or NUL within a field value MUST either reject the
+    // message or replace each of those characters with SP".
+    if value.iter().copied().any(is_control) {
+        return Err(FieldError::ValueControl);
+    }
+    Ok(())
+}

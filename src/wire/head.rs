@@ -1,0 +1,487 @@
+//! Request heads: httparse finds the tokens, and every refusal that it leaves to us is here.
+
+use httparse::Status;
+
+pub use crate::wire::field::{Content, FieldError, Fields, Room, Version, room};
+
+use crate::limits::{HEAD_BYTES_MAX, TARGET_BYTES_MAX};
+use crate::wire::cursor::Parse;
+use crate::wire::field::{Framing, Lines, is_tchar, members, window};
+use crate::wire::target;
+
+/// A request head, borrowed from the bytes that it was parsed from.
+///
+/// Wire: `method SP request-target SP HTTP-version CRLF *( field-line CRLF ) CRLF`.
+///
+/// Clause: RFC 9112 §2–3, RFC 9110 §7. Cost: 4 bytes and the version for the request line.
+///
+/// Departs: a bare LF ends no line; the framing never depends on the method; two Content-Length
+/// fields are refused even if they agree, and so is every transfer coding but `chunked`; a target
+/// is visible ASCII.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Head<'b, 'r> {
+    /// The method.
+    pub method: Method,
+    /// The request target as it was sent: visible ASCII, see [`target::Target::parse`].
+    pub target: &'b str,
+    /// The protocol version.
+    pub version: Version,
+    /// The authority of an absolute-form, else the Host field; empty if HTTP/1.0 has neither.
+    pub host: &'b str,
+    /// The framing of the content, whatever the method.
+    pub content: Content,
+    /// Whether the connection outlives this exchange. Clause: RFC 9112 §9.3.
+    pub keep_alive: bool,
+    /// The client waits for a 100 before it sends its content. Clause: RFC 9110 §10.1.1.
+    pub expect_continue: bool,
+    /// Upgrade lists `websocket`, and Connection lists `upgrade`. Clause: RFC 6455 §4.2.1.
+    pub upgrade_websocket: bool,
+    fields: Fields<'b, 'r>,
+}
+
+impl<'b, 'r> Head<'b, 'r> {
+    /// The value of the first field called `name`, without the white space around it.
+    pub fn field(&self, name: &str) -> Option<&'b [u8]> {
+        self.fields.first(name)
+    }
+
+    /// The same as text; `None` also when it is not UTF-8, or holds a control character.
+    pub fn text(&self, name: &str) -> Option<&'b str> {
+        self.fields.text(name)
+    }
+
+    /// The values of all fields called `name`.
+    pub fn fields(&self, name: &str) -> impl Iterator<Item = &'b [u8]> {
+        self.fields.all(name)
+    }
+
+    /// Whether the comma-separated list called `name` has this member, compared without case.
+    pub fn lists(&self, name: &str, token: &str) -> bool {
+        self.fields.lists(name, token)
+    }
+
+    /// Each field line: its name as it was sent, and its value.
+    pub fn lines(&self) -> impl Iterator<Item = (&'b str, &'b [u8])> + use<'b, 'r> {
+        self.fields.iter()
+    }
+}
+
+/// Parses the head at the front of `bytes`.
+///
+/// `bytes` begin with the head each time, and hold more of it each time; `scan` is new for each
+/// head. A head that is whole at once is looked at once. Otherwise each byte is scanned once as it
+/// comes, which refuses what is wrong without waiting for the rest, and the head is parsed when its
+/// blank line is there.
+///
+/// ```
+/// use pushscope::wire::cursor::Parse;
+/// use pushscope::wire::head::{self, Method, Scan};
+///
+/// let bytes = b"GET /c/news/sse HTTP/1.1\r\nHost: h\r\nLast-Event-ID: 17-4\r\n\r\n";
+/// let mut room = head::room();
+/// let Ok(Parse::Complete(head, taken)) = head::parse(bytes, &mut Scan::default(), &mut room) else {
+///     panic!()
+/// };
+/// assert_eq!((head.method, head.target, taken), (Method::Get, "/c/news/sse", bytes.len()));
+/// assert_eq!(head.text("last-event-id"), Some("17-4"));
+/// ```
+///
+/// # Errors
+/// What the first wrong byte is, however the bytes were cut.
+pub fn parse<'b, 'r>(
+    bytes: &'b [u8],
+    scan: &mut Scan,
+    room: &'r mut Room<'b>,
+) -> Result<Parse<Head<'b, 'r>>, HeadError> {
+    let mut head = window(bytes);
+    let first = *scan == Scan::default() && !matches!(bytes.first(), Some(b'\r' | b'\n'));
+    if !first {
+        match scan.advance(bytes)? {
+            Some(end) => head = head.get(..end).unwrap_or(head),
+            None => return Ok(Parse::Partial),
+        }
+    }
+    let parsed = parse_whole(head, room);
+    if first && !matches!(parsed, Ok(Parse::Complete(..))) {
+        // The scan alone says what is wrong, and where first: so cuts change nothing.
+        if scan.advance(bytes)?.is_none() {
+            return Ok(Parse::Partial);
+        }
+    }
+    parsed
+}
+
+/// Where the scan of an unfinished head stands; one for each head.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Scan {
+    pub(super) lines: Lines,
+    pub(super) place: Place,
+}
+
+impl Scan {
+    /// Scans what has come since; `Some` is where the head ends.
+    fn advance(&mut self, bytes: &[u8]) -> Result<Option<usize>, HeadError> {
+        let window = window(bytes);
+        if self.place == Place::First {
+            self.method(window)?;
+        }
+        if self.place == Place::Target {
+            self.target(window)?;
+        }
+        if self.place == Place::Version {
+            self.version(window)?;
+        }
+        if self.place == Place::Fields {
+            return Ok(self.lines.advance(window)?);
+        }
+        Ok(None)
+    }
+
+    fn method(&mut self, window: &[u8]) -> Result<(), HeadError> {
+        let Lines { at, from, .. } = &mut self.lines;
+        while let Some(&byte) = window.get(*at) {
+            match byte {
+                // RFC 9112 §2.2: "a server that is expecting to receive and parse a request-line
+                // SHOULD ignore at least one empty line (CRLF) received prior to the request-line."
+                b'\r' if at == from => {
+                    match window.get(*at + 1) {
+                        Some(b'\n') => *at += 2,
+                        Some(_) => return Err(HeadError::Field(FieldError::CrBare)),
+                        None => return Ok(()),
+                    }
+                    *from = *at;
+                    if *from > EMPTY_LINES_MAX * 2 {
+                        return Err(HeadError::EmptyLinesTooMany);
+                    }
+                }
+                b'\n' => return Err(HeadError::Field(FieldError::LfBare)),
+                b' ' if at > from => {
+                    *at += 1;
+                    *from = *at;
+                    self.place = Place::Target;
+                    return Ok(());
+                }
+                _ if !is_tchar(byte) => return Err(HeadError::MethodInvalid),
+                _ if *at - *from == METHOD_BYTES_MAX => return Err(HeadError::MethodTooLong),
+                _ => *at += 1,
+            }
+        }
+        Ok(())
+    }
+
+    fn target(&mut self, window: &[u8]) -> Result<(), HeadError> {
+        let Lines { at, from, .. } = &mut self.lines;
+        let come = window.get(*at..).unwrap_or_default();
+        *at += come.iter().take_while(|byte| byte.is_ascii_graphic()).count();
+        // RFC 9112 §3: "A server that receives a request-target longer than any URI it wishes to
+        // parse MUST respond with a 414 (URI Too Long) status code".
+        if *at - *from > TARGET_BYTES_MAX {
+            return Err(HeadError::TargetTooLong);
+        }
+        match window.get(*at) {
+            None => Ok(()),
+            Some(b' ') if at == from => Err(HeadError::TargetMissing),
+            Some(b' ') => {
+                *at += 1;
+                *from = *at;
+                self.place = Place::Version;
+                Ok(())
+            }
+            Some(b'\r' | b'\n') => Err(HeadError::VersionMissing),
+            Some(_) => Err(HeadError::TargetInvalid),
+        }
+    }
+
+    fn version(&mut self, window: &[u8]) -> Result<(), HeadError> {
+        let line = window.get(self.lines.from..).unwrap_or_default();
+        for (index, (&byte, &right)) in line.iter().zip(VERSION_LINE).enumerate() {
+            if byte == right || (index == 7 && byte == b'0') {
+                continue;
+            }
+            return Err(match (index, byte) {
+                (5 | 7, b'0'..=b'9') => HeadError::VersionUnsupported,
+                (8, b'\n') => HeadError::Field(FieldError::LfBare),
+                (9, _) => HeadError::Field(FieldError::CrBare),
+                _ => HeadError::VersionInvalid,
+            });
+        }
+        if line.len() >= VERSION_LINE.len() {
+            self.lines.at = self.lines.from + VERSION_LINE.len();
+            self.lines.from = self.lines.at;
+            self.place = Place::Fields;
+        }
+        Ok(())
+    }
+}
+
+/// The part of a head that the scan has come to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) enum Place {
+    /// Before or in the method, or in a response's status line. Next: Target, or Fields.
+    #[default]
+    First,
+    /// In the request target. Next: Version.
+    Target,
+    /// In the version and the end of its line. Next: Fields.
+    Version,
+    /// Behind the first line. Next: the head is whole.
+    Fields,
+}
+
+/// A request method. Clause: RFC 9110 §9, RFC 5789.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Method {
+    /// Asks for a representation.
+    Get,
+    /// Asks for the head of what GET would answer.
+    Head,
+    /// Hands content to the target.
+    Post,
+    /// Replaces what the target names.
+    Put,
+    /// Removes what the target names.
+    Delete,
+    /// Asks what the target allows.
+    Options,
+    /// Changes parts of what the target names.
+    Patch,
+    /// Asks for the request itself.
+    Trace,
+    /// Asks for a tunnel.
+    Connect,
+    /// Any other token: methods are compared with case.
+    Unknown,
+}
+
+impl Method {
+    /// The method as it stands on the wire; `?`, which is no token, if it is not known.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Delete => "DELETE",
+            Self::Options => "OPTIONS",
+            Self::Patch => "PATCH",
+            Self::Trace => "TRACE",
+            Self::Connect => "CONNECT",
+            Self::Unknown => "?",
+        }
+    }
+
+    fn of(token: &str) -> Self {
+        match token {
+            "GET" => Self::Get,
+            "HEAD" => Self::Head,
+            "POST" => Self::Post,
+            "PUT" => Self::Put,
+            "DELETE" => Self::Delete,
+            "OPTIONS" => Self::Options,
+            "PATCH" => Self::Patch,
+            "TRACE" => Self::Trace,
+            "CONNECT" => Self::Connect,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// What a peer did wrong in a request head.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum HeadError {
+    /// More empty lines than one or two come before the request line. RFC 9112 §2.2.
+    EmptyLinesTooMany,
+    /// The first bytes are no method: perhaps another protocol, such as TLS. RFC 9110 §9.1.
+    MethodInvalid,
+    /// The method is longer than any that exists. RFC 9112 §3 wants 501.
+    MethodTooLong,
+    /// Nothing, or another space, stands where the target begins. RFC 9112 §3.
+    TargetMissing,
+    /// The target holds a byte that is not visible ASCII. RFC 9112 §3.2.
+    TargetInvalid,
+    /// The target is longer than [`TARGET_BYTES_MAX`]. RFC 9112 §3 wants 414.
+    TargetTooLong,
+    /// The request line ends behind the target, as in HTTP/0.9. RFC 9112 §3.
+    VersionMissing,
+    /// What stands behind the target is no HTTP-version, or more than that. RFC 9112 §2.3.
+    VersionInvalid,
+    /// It is a version other than 1.0 and 1.1, HTTP/2's preface included. RFC 9110 §15.6.6.
+    VersionUnsupported,
+    /// HTTP/1.1 came without Host. RFC 9112 §3.2.
+    HostMissing,
+    /// Host came twice. RFC 9112 §3.2.
+    HostRepeated,
+    /// The host is no `uri-host [ ":" port ]`, or an absolute-form has none. RFC 9110 §7.2, §4.2.1.
+    HostInvalid,
+    /// Expect asks for something else than `100-continue`. RFC 9110 §10.1.1 wants 417.
+    ExpectationUnknown,
+    /// The field lines are wrong.
+    Field(FieldError),
+}
+
+impl HeadError {
+    /// Every variant, with every error of the field lines.
+    pub const ALL: &[Self] = &{
+        const OWN: &[HeadError] = &[
+            HeadError::EmptyLinesTooMany,
+            HeadError::MethodInvalid,
+            HeadError::MethodTooLong,
+            HeadError::TargetMissing,
+            HeadError::TargetInvalid,
+            HeadError::TargetTooLong,
+            HeadError::VersionMissing,
+            HeadError::VersionInvalid,
+            HeadError::VersionUnsupported,
+            HeadError::HostMissing,
+            HeadError::HostRepeated,
+            HeadError::HostInvalid,
+            HeadError::ExpectationUnknown,
+        ];
+        let mut all = [Self::EmptyLinesTooMany; OWN.len() + FieldError::ALL.len()];
+        let mut index = 0;
+        #[allow(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+        while index < all.len() {
+            all[index] = if index < OWN.len() {
+                OWN[index]
+            } else {
+                Self::Field(FieldError::ALL[index - OWN.len()])
+            };
+            index += 1;
+        }
+        all
+    };
+}
+
+impl From<FieldError> for HeadError {
+    fn from(error: FieldError) -> Self {
+        Self::Field(error)
+    }
+}
+
+/// Parses a head that is expected to be whole, and folds its fields in one pass.
+fn parse_whole<'b, 'r>(
+    bytes: &'b [u8],
+    room: &'r mut Room<'b>,
+) -> Result<Parse<Head<'b, 'r>>, HeadError> {
+    let mut request = httparse::Request::new(&mut []);
+    let taken = match request.parse_with_uninit_headers(bytes, room) {
+        Ok(Status::Complete(taken)) => taken,
+        Ok(Status::Partial) => return Ok(Parse::Partial),
+        // The scan has a name for whatever this is.
+        Err(_) => return Err(HeadError::MethodInvalid),
+    };
+    let (Some(method), Some(target), Some(minor)) = (request.method, request.path, request.version)
+    else {
+        return Ok(Parse::Partial);
+    };
+    if method.len() > METHOD_BYTES_MAX {
+        return Err(HeadError::MethodTooLong);
+    }
+    if target.len() > TARGET_BYTES_MAX {
+        return Err(HeadError::TargetTooLong);
+    }
+    if !target.is_ascii() {
+        return Err(HeadError::TargetInvalid);
+    }
+    let version = if minor == 0 { Version::Http10 } else { Version::Http11 };
+    let fields = Fields::new(bytes.get(..taken).unwrap_or(bytes), request.headers)?;
+    let said = Said::fold(&fields)?;
+    let head = Head {
+        method: Method::of(method),
+        target,
+        version,
+        host: said.host(target, version)?,
+        content: said.framing.content(version)?,
+        keep_alive: said.framing.keep_alive(version),
+        // RFC 9110 §10.1.1: "A server that receives a 100-continue expectation in an HTTP/1.0
+        // request MUST ignore that expectation."
+        expect_continue: said.expect_continue && version == Version::Http11,
+        // RFC 9110 §7.8: "A server MUST ignore an Upgrade header field that is received in an
+        // HTTP/1.0 request."
+        upgrade_websocket: said.websocket && said.framing.upgrade && version == Version::Http11,
+        fields,
+    };
+    Ok(Parse::Complete(head, taken))
+}
+
+/// What the field lines say to the server itself.
+#[derive(Default)]
+struct Said<'b> {
+    framing: Framing,
+    host: Option<&'b [u8]>,
+    expect_continue: bool,
+    websocket: bool,
+}
+
+impl<'b> Said<'b> {
+    fn fold(fields: &Fields<'b, '_>) -> Result<Self, HeadError> {
+        let mut said = Self::default();
+        for (name, value) in fields.iter() {
+            match name.len() {
+                4 if name.eq_ignore_ascii_case("Host") => {
+                    // RFC 9112 §3.2: "A server MUST respond with a 400 (Bad Request) status code
+                    // … to any request message that contains more than one Host header field line".
+                    if said.host.replace(value).is_some() {
+                        return Err(HeadError::HostRepeated);
+                    }
+                }
+                6 if name.eq_ignore_ascii_case("Expect") => {
+                    // RFC 9110 §10.1.1: "A server that receives an Expect field value containing a
+                    // member other than 100-continue MAY respond with a 417".
+                    if !value.eq_ignore_ascii_case(b"100-continue") {
+                        return Err(HeadError::ExpectationUnknown);
+                    }
+                    said.expect_continue = true;
+                }
+                7 if name.eq_ignore_ascii_case("Upgrade") => {
+                    said.websocket |=
+                        members(value).any(|name| name.eq_ignore_ascii_case(b"websocket"));
+                }
+                _ => said.framing.take(name, value)?,
+            }
+        }
+        Ok(said)
+    }
+
+    fn host(&self, target: &'b str, version: Version) -> Result<&'b str, HeadError> {
+        let host = match self.host {
+            Some(value) => str::from_utf8(value).map_err(|_| HeadError::HostInvalid)?,
+            // RFC 9112 §3.2: "A server MUST respond with a 400 (Bad Request) status code to any
+            // HTTP/1.1 request message that lacks a Host header field".
+            None if version == Version::Http11 => return Err(HeadError::HostMissing),
+            None => "",
+        };
+        if !target::is_host(host) {
+            return Err(HeadError::HostInvalid);
+        }
+        if target.starts_with('/') {
+            return Ok(host);
+        }
+        // RFC 9112 §3.2.2: "the origin server MUST ignore the received Host header field (if any)
+        // and instead use the host information of the request-target."
+        match target::absolute(target) {
+            // RFC 9110 §4.2.1: "A recipient that processes such a URI reference", one with an
+            // empty host, "MUST reject it as invalid."
+            Some((authority, _)) if authority.is_empty() || authority.starts_with(':') => {
+                Err(HeadError::HostInvalid)
+            }
+            Some((authority, _)) if !target::is_host(authority) => Err(HeadError::HostInvalid),
+            Some((authority, _)) => Ok(authority),
+            None => Ok(host),
+        }
+    }
+}
+
+/// The end of a request line in HTTP/1.1; the digit before CR may also be 0.
+const VERSION_LINE: &[u8] = b"HTTP/1.1\r\n";
+/// Empty lines before a request line: some clients send one behind the content before.
+const EMPTY_LINES_MAX: usize = 2;
+/// Bytes of a method; the longest registered one (RFC 9110 §16.1.1), `UPDATEREDIRECTREF`, has 17.
+const METHOD_BYTES_MAX: usize = 24;
+
+// Whatever is too long in the first line is refused before the head is.
+const _: () =
+    assert!(2 * EMPTY_LINES_MAX + METHOD_BYTES_MAX + TARGET_BYTES_MAX + 16 < HEAD_BYTES_MAX);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,436 @@
+//! WebSocket messages, put together from the bytes of one connection (RFC 6455 §5.4–5.6, §8.1).
+
+use std::{fmt, mem};
+
+use crate::limits::FRAGMENTS_MAX;
+use crate::wire::cursor::Parse;
+use crate::wire::ws_frame::{
+    self, CONTROL_BYTES_MAX, CloseCode, FrameError, FrameHead, Opcode, Role, mask, parse_close,
+};
+
+/// Puts the messages of one direction of one connection together, as their bytes arrive.
+///
+/// Between two messages it owns no heap: each message takes its buffer with it. A buffer grows
+/// with the bytes that have come, never with those that are announced.
+///
+/// Wire: frames (see [`FrameHead`]); a message is one final frame, or a first fragment,
+/// continuations and a final continuation, with control frames anywhere between them.
+/// Clause: RFC 6455 §5.4–5.6, §8.1.
+/// Departs: a message is handed over whole, and has a limit of bytes and of fragments.
+///
+/// ```
+/// use pushscope::wire::ws_frame::Role;
+/// use pushscope::wire::ws_message::{Assembler, Message, Received};
+///
+/// let mut assembler = Assembler::new(Role::Server);
+/// let bytes = b"\x01\x03Hel\x80\x02lo\x81";
+/// let received = assembler.receive(bytes, 1024);
+/// assert_eq!(received, Ok(Received { taken: 9, message: Some(Message::Text("Hello".into())) }));
+/// ```
+#[derive(Debug)]
+pub struct Assembler {
+    from: Role,
+    failed: Option<MessageError>,
+    /// Frames of the unfinished message so far.
+    fragments: u32,
+    /// The frame whose payload is arriving.
+    frame: Option<Frame>,
+    /// The payload of an unfinished control frame.
+    control: Option<Box<Control>>,
+    content: Content,
+}
+
+impl Assembler {
+    /// An assembler of what one side sends.
+    pub const fn new(from: Role) -> Self {
+        Self {
+            from,
+            failed: None,
+            fragments: 0,
+            frame: None,
+            control: None,
+            content: Content::Nothing,
+        }
+    }
+
+    /// Takes bytes until a message or a control frame is complete, or nothing is left to take.
+    ///
+    /// Bytes that are not taken must come again, in front of what follows them: without a message
+    /// they are the unfinished head of a frame, at most 13 bytes. After an error every call
+    /// answers with the same error.
+    ///
+    /// Clause: RFC 6455 §5.4, §5.5, §8.1.
+    pub fn receive(
+        &mut self,
+        bytes: &[u8],
+        message_bytes_max: usize,
+    ) -> Result<Received, MessageError> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        self.take_frames(bytes, message_bytes_max).inspect_err(|&error| {
+            *self = Self { failed: Some(error), ..Self::new(self.from) };
+        })
+    }
+
+    fn take_frames(
+        &mut self,
+        bytes: &[u8],
+        message_bytes_max: usize,
+    ) -> Result<Received, MessageError> {
+        let mut rest = bytes;
+        loop {
+            let mut frame = match self.frame.take() {
+                Some(frame) => frame,
+                None => match ws_frame::parse(rest, self.from)? {
+                    Parse::Partial => {
+                        return Ok(Received { taken: bytes.len() - rest.len(), message: None });
+                    }
+                    Parse::Complete(head, taken) => {
+                        rest = rest.get(taken..).unwrap_or_default();
+                        self.open_frame(head, message_bytes_max)?
+                    }
+                },
+            };
+            let (payload, after) = rest.split_at_checked(frame.left).unwrap_or((rest, &[]));
+            rest = after;
+            frame.left -= payload.len();
+            let message = if frame.left == 0 {
+                self.end_frame(frame, payload)?
+            } else {
+                self.take_payload(&mut frame, payload)?;
+                self.frame = Some(frame);
+                None
+            };
+            if message.is_some() || rest.is_empty() {
+                return Ok(Received { taken: bytes.len() - rest.len(), message });
+            }
+        }
+    }
+
+    /// Decides on a frame by its head alone, before anything is kept for it.
+    fn open_frame(
+        &mut self,
+        head: FrameHead,
+        message_bytes_max: usize,
+    ) -> Result<Frame, MessageError> {
+        let FrameHead { fin, opcode, masking_key, length } = head;
+        let key = masking_key.unwrap_or(UNMASKED);
+        if opcode.is_control() {
+            // "Control frames MAY be injected in the middle of a fragmented message."
+            let left = usize::try_from(length).map_err(|_| FrameError::ControlTooLong)?;
+            return Ok(Frame { left, key, opcode, fin });
+        }
+        match (opcode, &self.content) {
+            (Opcode::Continuation, Content::Nothing) => {
+                return Err(MessageError::ContinuationUnexpected);
+            }
+            (Opcode::Continuation, _) | (_, Content::Nothing) => {}
+            // "The fragments of one message MUST NOT be interleaved between the fragments of
+            // another message unless an extension has been negotiated."
+            _ => return Err(MessageError::MessageInterrupted),
+        }
+        if self.fragments == FRAGMENTS_MAX {
+            return Err(MessageError::FragmentsTooMany);
+        }
+        let room = message_bytes_max.saturating_sub(self.content.len());
+        let left = usize::try_from(length).ok().filter(|&length| length <= room);
+        let left = left.ok_or(MessageError::MessageTooLong)?;
+        match opcode {
+            Opcode::Text => self.content = Content::Text(Text::default()),
+            Opcode::Binary => self.content = Content::Binary(Vec::new()),
+            _ => {}
+        }
+        self.fragments += 1;
+        Ok(Frame { left, key, opcode, fin })
+    }
+
+    /// Keeps a part of a frame's payload.
+    fn take_payload(&mut self, frame: &mut Frame, payload: &[u8]) -> Result<(), MessageError> {
+        if frame.opcode.is_control() {
+            self.control.get_or_insert_default().append(payload, frame.key);
+        } else {
+            match &mut self.content {
+                Content::Nothing => {}
+                Content::Text(text) => text.append(payload, frame.key)?,
+                Content::Binary(bytes) => append_unmasked(payload, frame.key, bytes),
+            }
+        }
+        frame.key.rotate_left(payload.len() % 4);
+        Ok(())
+    }
+
+    /// Keeps the last part of a frame's payload and hands over what is complete with it.
+    fn end_frame(
+        &mut self,
+        mut frame: Frame,
+        payload: &[u8],
+    ) -> Result<Option<Message>, MessageError> {
+        if frame.fin && frame.opcode == Opcode::Text && self.content.len() == 0 {
+            // The whole message is at hand: it needs no second copy.
+            self.end_message();
+            let mut bytes = Vec::new();
+            append_unmasked(payload, frame.key, &mut bytes);
+            return match String::from_utf8(bytes) {
+                Ok(text) => Ok(Some(Message::Text(text))),
+                Err(error) if error.utf8_error().error_len().is_none() => {
+                    Err(MessageError::TextCutOff)
+                }
+                Err(_) => Err(MessageError::TextNotUtf8),
+            };
+        }
+        self.take_payload(&mut frame, payload)?;
+        if frame.opcode.is_control() {
+            let payload = self.control.take().map(|payload| *payload);
+            return control_message(frame.opcode, payload.unwrap_or_default()).map(Some);
+        }
+        if !frame.fin {
+            return Ok(None);
+        }
+        Ok(match self.end_message() {
+            Content::Nothing => None,
+            Content::Text(text) => Some(Message::Text(text.end()?)),
+            Content::Binary(bytes) => Some(Message::Binary(bytes)),
+        })
+    }
+
+    fn end_message(&mut self) -> Content {
+        self.fragments = 0;
+        mem::take(&mut self.content)
+    }
+}
+
+const _: () = assert!(size_of::<Assembler>() <= 64, "every idle connection has one");
+
+fn control_message(opcode: Opcode, payload: Control) -> Result<Message, MessageError> {
+    Ok(match opcode {
+        Opcode::Ping => Message::Ping(payload),
+        Opcode::Pong => Message::Pong(payload),
+        _ => Message::Close(parse_close(payload.as_slice())?.map(|(code, reason)| {
+            let mut kept = Control::default();
+            kept.append(reason.as_bytes(), UNMASKED);
+            (code, kept)
+        })),
+    })
+}
+
+fn append_unmasked(payload: &[u8], key: [u8; 4], into: &mut Vec<u8>) {
+    let start = into.len();
+    into.extend_from_slice(payload);
+    mask(into.get_mut(start..).unwrap_or_default(), key, 0);
+}
+
+/// What one call took, and what was complete with it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Received {
+    /// Bytes taken from the front of those given.
+    pub taken: usize,
+    /// The message or control frame that the last of them completed.
+    pub message: Option<Message>,
+}
+
+/// A whole message, or a control frame.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Message {
+    /// A text message (§5.6).
+    Text(String),
+    /// A binary message (§5.6).
+    Binary(Vec<u8>),
+    /// A ping, with what the pong must repeat (§5.5.2).
+    Ping(Control),
+    /// A pong, with what it repeats (§5.5.3).
+    Pong(Control),
+    /// A Close frame: its status code, and its reason in UTF-8 (§5.5.1).
+    Close(Option<(CloseCode, Control)>),
+}
+
+/// The payload of a control frame.
+pub type Control = Short<CONTROL_BYTES_MAX>;
+
+/// At most `N` bytes, and at most 255, without heap.
+#[derive(Clone, Copy)]
+pub struct Short<const N: usize> {
+    length: u8,
+    bytes: [u8; N],
+}
+
+impl<const N: usize> Short<N> {
+    /// The bytes that are there.
+    pub fn as_slice(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.length)).unwrap_or_default()
+    }
+
+    /// Appends what there is room for: whoever calls has compared lengths.
+    fn append(&mut self, payload: &[u8], key: [u8; 4]) {
+        debug_assert!(self.as_slice().len() + payload.len() <= N.min(255));
+        let unmasked = payload.iter().zip(key.into_iter().cycle()).map(|(byte, key)| byte ^ key);
+        let room = self.bytes.iter_mut().skip(usize::from(self.length));
+        for (room, byte) in room.zip(unmasked) {
+            *room = byte;
+            self.length += 1;
+        }
+    }
+}
+
+impl<const N: usize> Default for Short<N> {
+    fn default() -> Self {
+        Self { length: 0, bytes: [0; N] }
+    }
+}
+
+impl<const N: usize> PartialEq for Short<N> {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_slice() == other.as_slice()
+    }
+}
+
+impl<const N: usize> Eq for Short<N> {}
+
+impl<const N: usize> fmt::Debug for Short<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_slice().fmt(f)
+    }
+}
+
+/// A frame whose payload is arriving.
+#[derive(Debug)]
+struct Frame {
+    /// Payload bytes that are still to come.
+    left: usize,
+    /// The masking-key, turned so that it begins with the next byte's.
+    key: [u8; 4],
+    opcode: Opcode,
+    fin: bool,
+}
+
+/// What an unfinished message has brought so far.
+#[derive(Debug, Default)]
+enum Content {
+    #[default]
+    Nothing,
+    Text(Text),
+    Binary(Vec<u8>),
+}
+
+impl Content {
+    fn len(&self) -> usize {
+        match self {
+            Self::Nothing => 0,
+            Self::Text(text) => text.valid.len() + text.cut.as_slice().len(),
+            Self::Binary(bytes) => bytes.len(),
+        }
+    }
+}
+
+/// Text that arrives in pieces; each byte is validated once, as it comes.
+#[derive(Debug, Default)]
+struct Text {
+    valid: String,
+    /// The first bytes of a character whose end is to come.
+    cut: Short<3>,
+}
+
+impl Text {
+    /// Appends a part of a frame's payload, of which `key` unmasks the first byte first.
+    ///
+    /// A `String` takes only what is already known to be UTF-8, so pieces are unmasked and
+    /// validated beside it; going over the whole message again at its end would cost more.
+    fn append(&mut self, payload: &[u8], key: [u8; 4]) -> Result<(), MessageError> {
+        let mut piece = Vec::with_capacity(payload.len().min(PIECE_BYTES) + self.cut.bytes.len());
+        // As pieces are whole words, the key begins anew with each of them.
+        for masked in payload.chunks(PIECE_BYTES) {
+            piece.clear();
+            piece.extend_from_slice(self.cut.as_slice());
+            append_unmasked(masked, key, &mut piece);
+            let whole = piece.len() - cut_bytes(&piece);
+            let (whole, cut) = piece.split_at_checked(whole).unwrap_or_default();
+            let valid = str::from_utf8(whole).map_err(|_| MessageError::TextNotUtf8)?;
+            if str::from_utf8(cut).is_err_and(|error| error.error_len().is_some()) {
+                return Err(MessageError::TextNotUtf8);
+            }
+            self.valid.push_str(valid);
+            self.cut = Short::default();
+            self.cut.append(cut, UNMASKED);
+        }
+        Ok(())
+    }
+
+    fn end(self) -> Result<String, MessageError> {
+        // "When an endpoint is to interpret a byte stream as UTF-8 but finds that the byte stream
+        // is not, in fact, a valid UTF-8 stream, that endpoint MUST _Fail the WebSocket
+        // Connection_."
+        if self.cut.as_slice().is_empty() { Ok(self.valid) } else { Err(MessageError::TextCutOff) }
+    }
+}
+
+/// How many of the last bytes belong to a character that is not complete: 0 to 3.
+fn cut_bytes(bytes: &[u8]) -> usize {
+    let last = bytes.iter().rev().zip(1..=3).find(|(byte, _)| !matches!(byte, 0x80..=0xbf));
+    match last {
+        Some((0xc0..=0xdf, cut @ 1)) => cut,
+        Some((0xe0..=0xef, cut @ 1..=2)) => cut,
+        Some((0xf0..=0xff, cut)) => cut,
+        _ => 0,
+    }
+}
+
+/// What a peer did wrong within a message or one of its frames.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum MessageError {
+    /// One of its frames is wrong.
+    Frame(FrameError),
+    /// A continuation frame comes without a message to continue (RFC 6455 §5.4).
+    ContinuationUnexpected,
+    /// A message begins within a fragmented one (RFC 6455 §5.4).
+    MessageInterrupted,
+    /// A message has more than [`FRAGMENTS_MAX`] frames (ours; RFC 6455 §10.4 asks for limits).
+    FragmentsTooMany,
+    /// A message announces more bytes than are accepted (RFC 6455 §7.4.1, 1009; §10.4).
+    MessageTooLong,
+    /// A text has a byte that is not UTF-8 (RFC 6455 §8.1).
+    TextNotUtf8,
+    /// A text ends within a character (RFC 6455 §8.1).
+    TextCutOff,
+}
+
+impl MessageError {
+    /// All of them, with every error of a frame.
+    pub const ALL: &[Self] = &{
+        const OWN: &[MessageError] = &[
+            MessageError::ContinuationUnexpected,
+            MessageError::MessageInterrupted,
+            MessageError::FragmentsTooMany,
+            MessageError::MessageTooLong,
+            MessageError::TextNotUtf8,
+            MessageError::TextCutOff,
+        ];
+        let mut all = [Self::TextCutOff; OWN.len() + FrameError::ALL.len()];
+        let mut index = 0;
+        #[allow(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+        while index < all.len() {
+            all[index] = if index < OWN.len() {
+                OWN[index]
+            } else {
+                Self::Frame(FrameError::ALL[index - OWN.len()])
+            };
+            index += 1;
+        }
+        all
+    };
+}
+
+impl From<FrameError> for MessageError {
+    fn from(error: FrameError) -> Self {
+        Self::Frame(error)
+    }
+}
+
+/// Bytes of text that are unmasked and validated at a time: they stay in the first-level cache.
+const PIECE_BYTES: usize = 4 * 1024;
+const _: () = assert!(PIECE_BYTES.is_multiple_of(4), "the key begins anew with each piece");
+
+/// The key that changes nothing.
+const UNMASKED: [u8; 4] = [0; 4];
+
+#[cfg(test)]
+mod tests;
