@@ -141,14 +141,14 @@ pub fn encode(batch: &Batch<'_>, style: Style, coding: Coding) -> Frame {
     if let Some(gap) = batch.gap {
         script.extend_from_slice(b"<script>parent.pushscope.gap(");
         json::encode_gap(gap, &mut script);
-        script.extend_from_slice(b")</script>\n");
+        script.extend_from_slice(SCRIPT_END);
         made += Made::control(coding.wrap(&script, &mut bytes, 0).total() as usize);
     }
     for event in batch.events {
         script.clear();
-        script.extend_from_slice(b"<script>parent.pushscope.message(");
+        script.extend_from_slice(SCRIPT);
         let payload = json::encode_message_for_script(event, &mut script).payload;
-        script.extend_from_slice(b")</script>\n");
+        script.extend_from_slice(SCRIPT_END);
         made += coding.wrap(&script, &mut bytes, payload);
     }
     Frame::new(bytes, made)
@@ -181,5 +181,119 @@ fn document(door: &Door<'_>, style: Style) -> String {
 
 /// Only its own scripts run, and only pages of the same origin may frame it.
 const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; frame-ancestors 'self'";
+/// What a message is wrapped in.
+const SCRIPT: &[u8] = b"<script>parent.pushscope.message(";
+const SCRIPT_END: &[u8] = b")</script>\n";
 /// A comment in HTML.
 const HEARTBEAT: &[u8] = b"<!---->\n";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Gap;
+    use crate::mech::stage::{CHANNEL, SIZES, Stage, batch, text};
+
+    const REQUEST: &str = "GET /c/c/iframe HTTP/1.1\r\nHost: h\r\n\r\n";
+
+    #[test]
+    fn opens() {
+        let mut stage = Stage::new();
+        stage.open::<Iframe>(REQUEST).unwrap();
+        let padding = ".".repeat(limits::PADDING_BYTES);
+        assert_eq!(
+            stage.said().replace('\\', ""),
+            format!(
+                "HTTP/1.1 200 OK\n\
+                 Date: Thu, 01 Jan 1970 00:00:00 GMT\n\
+                 Connection: close\n\
+                 Content-Type: text/html; charset=utf-8\n\
+                 Cache-Control: no-store\n\
+                 X-Accel-Buffering: no\n\
+                 X-Content-Type-Options: nosniff\n\
+                 Transfer-Encoding: chunked\n\
+                 Content-Security-Policy: {}\n\n\
+                 873\n<!doctype html><meta charset=\"utf-8\"><title>pushscope</title>\
+                 <!--{padding}-->\n\
+                 <script>parent.pushscope.open(\"7-9\")</script>\n\n",
+                POLICY.replace('\'', "'")
+            )
+        );
+        assert_eq!(stage.left(), [Act::Subscribe(CHANNEL)]);
+    }
+
+    #[test]
+    fn opens_after_a_gap() {
+        let mut stage = Stage::new();
+        stage.gap = Some(Gap { missed: 3, epoch_changed: false });
+        stage.open::<Iframe>(&REQUEST.replace("1.1", "1.0")).unwrap();
+        let said = stage.said().replace('\\', "");
+        assert!(!said.contains("chunked"), "HTTP/1.0 knows no chunks");
+        let end = "<script>parent.pushscope.gap({\"gap\":3})</script>\n";
+        assert!(said.ends_with(end), "{said}");
+    }
+
+    #[test]
+    fn receives() {
+        let mut stage = Stage::new();
+        let mut iframe = stage.open::<Iframe>(REQUEST).unwrap();
+        let most = vec![b'x'; limits::STREAM_INPUT_BYTES_MAX as usize];
+        assert_eq!(iframe.receive(&most, &mut stage.out()), Ok(most.len()));
+        assert_eq!(iframe.receive(b"x", &mut stage.out()), Err(Fault::StreamInput));
+    }
+
+    #[test]
+    fn delivers() {
+        let events = [text(1, "</script>\u{2028}")];
+        let frame = encode(&batch(&events, None), Style::Messages, Coding::UntilClose);
+        assert_eq!(
+            str::from_utf8(&frame.bytes).unwrap(),
+            "<script>parent.pushscope.message({\"id\":\"7-1\",\"time\":1000,\"channel\":\"c\",\
+             \"data\":\"\\u003c/script\\u003e\\u2028\"})</script>\n"
+        );
+        let frame = encode(&batch(&events, None), Style::Clock, Coding::UntilClose);
+        assert_eq!(
+            str::from_utf8(&frame.bytes).unwrap(),
+            "<script>parent.document.getElementById('clock').textContent = \"00:00:01\";\
+             parent.document.getElementById('count').textContent = \"4\";</script>\n"
+        );
+    }
+
+    #[test]
+    fn costs() {
+        for size in SIZES {
+            let events = [text(1, &"x".repeat(size))];
+            let frame = encode(&batch(&events, None), Style::Messages, Coding::Chunked);
+            let envelope = "{\"id\":\"7-1\",\"time\":1000,\"channel\":\"c\",\"data\":\"\"}".len();
+            let script = SCRIPT.len() + SCRIPT_END.len();
+            let chunk = format!("{:x}", script + envelope + size).len() + 4;
+            assert_eq!(frame.made.payload, size as u64);
+            assert_eq!(frame.made.framing, (script + envelope + chunk) as u64);
+        }
+    }
+
+    #[test]
+    fn ticks() {
+        let mut stage = Stage::new();
+        let mut iframe = stage.open::<Iframe>(REQUEST).unwrap();
+        stage.said();
+        stage.tick(&mut iframe).unwrap();
+        assert_eq!(stage.said_bytes(), b"8\r\n<!---->\n\r\n");
+        assert_eq!(iframe.deadline().us(), 2 * limits::HEARTBEAT_US);
+    }
+
+    #[test]
+    fn ends() {
+        let script = b"2f\r\n<script>parent.pushscope.end(\"drain\")</script>\n\r\n0\r\n\r\n";
+        for (why, words) in [(Why::Drain, &script[..]), (Why::Fault(Fault::QueueFull), b"")] {
+            let mut stage = Stage::new();
+            let mut iframe = stage.open::<Iframe>(REQUEST).unwrap();
+            (stage.said(), stage.left());
+            iframe.end(why, &mut stage.out());
+            assert_eq!(
+                stage.said_bytes().escape_ascii().to_string(),
+                words.escape_ascii().to_string()
+            );
+            assert_eq!(stage.left(), [Act::Close]);
+        }
+    }
+}

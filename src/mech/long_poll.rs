@@ -198,3 +198,102 @@ fn head(batch: &Batch<'_>, manner: &Manner, date: &Date, content_type: &str) -> 
     }
     head
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Gap;
+    use crate::limits;
+    use crate::mech::stage::{CHANNEL, SIZES, Stage, batch, event, text};
+
+    const REQUEST: &str = "GET /c/c/longpoll?since=7-9 HTTP/1.1\r\nHost: h\r\n\r\n";
+
+    #[test]
+    fn opens() {
+        let mut stage = Stage::new();
+        stage.open::<LongPoll>(REQUEST).unwrap();
+        assert_eq!((stage.said().as_str(), stage.left()), ("", vec![Act::Subscribe(CHANNEL)]));
+    }
+
+    #[test]
+    fn opens_after_a_gap() {
+        let mut stage = Stage::new();
+        stage.gap = Some(Gap { missed: 3, epoch_changed: true });
+        stage.missed = vec![text(5, "hi")];
+        stage.open::<LongPoll>(REQUEST).unwrap();
+        assert_eq!(
+            stage.said().replace('\\', ""),
+            "HTTP/1.1 200 OK\n\
+             Date: Thu, 01 Jan 1970 00:00:00 GMT\n\
+             Content-Type: application/json\n\
+             ETag: \"7-5\"\n\
+             Cache-Control: no-store\n\
+             X-Content-Type-Options: nosniff\n\
+             Pushscope-Gap: 3\n\
+             Content-Length: 107\n\n\
+             {\"messages\":[{\"id\":\"7-5\",\"time\":1000,\"channel\":\"c\",\"data\":\"hi\"}],\
+             \"next\":\"7-5\",\"gap\":3,\"epoch_changed\":true}"
+        );
+        assert_eq!(stage.left(), [Act::Done]);
+    }
+
+    #[test]
+    fn receives() {
+        let mut stage = Stage::new();
+        let mut poll = stage.open::<LongPoll>(REQUEST).unwrap();
+        assert_eq!(poll.receive(b"GET / HTTP/1.1\r\n", &mut stage.out()), Ok(0));
+    }
+
+    #[test]
+    fn delivers() {
+        let mut stage = Stage::new();
+        stage.address = Address::Article;
+        let mut poll = stage.open::<LongPoll>(REQUEST).unwrap();
+        stage.left();
+        let binary = event(2, Payload::Binary([0xff, 0x00][..].into()));
+        stage.deliver(&mut poll, &[text(1, "old"), binary]);
+        let said = stage.said();
+        let (head, content) = said.split_once("\n\n").unwrap();
+        assert!(head.contains("Content-Type: application/octet-stream\n"), "{head}");
+        assert_eq!((content, stage.left()), ("\\xff\\x00", vec![Act::Done]));
+    }
+
+    #[test]
+    fn costs() {
+        for size in SIZES {
+            let events = [text(1, &"x".repeat(size))];
+            let batch = batch(&events, None);
+            let answer = encode(&batch, Style::Newest, &Manner::COMMON, &Date::at(0));
+            let digits = size.max(1).ilog10() as u64 + 1;
+            assert_eq!((answer.made.payload, answer.made.framing), (size as u64, 0));
+            assert_eq!(answer.made.head, 186 + digits);
+        }
+    }
+
+    #[test]
+    fn ticks() {
+        let mut stage = Stage::new();
+        let mut poll = stage.open::<LongPoll>(REQUEST).unwrap();
+        assert_eq!(poll.deadline().us(), limits::PARK_US);
+        stage.left();
+        stage.tick(&mut poll).unwrap();
+        assert!(stage.said().starts_with("HTTP/1.1 304 Not Modified\n"));
+        assert_eq!(stage.left(), [Act::Done]);
+    }
+
+    #[test]
+    fn ends() {
+        for (why, status, act) in [
+            (Why::Drain, "HTTP/1.1 503 Service Unavailable", Act::Close),
+            (Why::Deleted, "HTTP/1.1 410 Gone", Act::Done),
+        ] {
+            let mut stage = Stage::new();
+            let mut poll = stage.open::<LongPoll>(REQUEST).unwrap();
+            stage.left();
+            poll.end(why, &mut stage.out());
+            let said = stage.said();
+            assert_eq!((said.split('\n').next(), stage.left()), (Some(status), vec![act]));
+            assert_eq!(said.contains("\nRetry-After: 3\n"), why == Why::Drain);
+        }
+    }
+}

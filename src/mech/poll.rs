@@ -78,3 +78,92 @@ impl Mechanism for Poll {
         out.act(Act::Close);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Gap;
+    use crate::mech::stage::{SIZES, Stage, batch, text};
+
+    const REQUEST: &str = "GET /c/c/poll?since=7-9 HTTP/1.1\r\nHost: h\r\n\r\n";
+
+    #[test]
+    fn opens() {
+        let mut stage = Stage::new();
+        stage.open::<Poll>(REQUEST).unwrap();
+        assert_eq!(
+            stage.said().replace('\\', ""),
+            "HTTP/1.1 304 Not Modified\n\
+             Date: Thu, 01 Jan 1970 00:00:00 GMT\n\
+             ETag: \"7-9\"\n\
+             Cache-Control: no-store\n\n"
+        );
+        assert_eq!(stage.left(), [Act::Done]);
+    }
+
+    #[test]
+    fn opens_after_a_gap() {
+        let mut stage = Stage::new();
+        stage.gap = Some(Gap { missed: 3, epoch_changed: false });
+        stage.missed = vec![text(5, "hi")];
+        stage.open::<Poll>(REQUEST).unwrap();
+        assert_eq!(
+            stage.said().replace('\\', ""),
+            "HTTP/1.1 200 OK\n\
+             Date: Thu, 01 Jan 1970 00:00:00 GMT\n\
+             Content-Type: application/json\n\
+             ETag: \"7-5\"\n\
+             Cache-Control: no-store\n\
+             X-Content-Type-Options: nosniff\n\
+             Pushscope-Gap: 3\n\
+             Content-Length: 86\n\n\
+             {\"messages\":[{\"id\":\"7-5\",\"time\":1000,\"channel\":\"c\",\"data\":\"hi\"}],\
+             \"next\":\"7-5\",\"gap\":3}"
+        );
+        assert_eq!(stage.left(), [Act::Done]);
+    }
+
+    #[test]
+    fn receives() {
+        let mut stage = Stage::new();
+        let mut poll = stage.open::<Poll>(REQUEST).unwrap();
+        assert_eq!(poll.receive(b"GET / HTTP/1.1\r\n", &mut stage.out()), Ok(0));
+    }
+
+    #[test]
+    fn delivers() {
+        let mut stage = Stage::new();
+        let mut poll = stage.open::<Poll>(REQUEST).unwrap();
+        stage.said();
+        stage.deliver(&mut poll, &[text(1, "nobody asked")]);
+        assert_eq!(stage.said(), "");
+    }
+
+    #[test]
+    fn costs() {
+        for size in SIZES {
+            let date = crate::wire::date::Date::at(0);
+            let events = [text(1, &"x".repeat(size))];
+            let manner = crate::answer::Manner::COMMON;
+            let answer = long_poll::encode_answer(&batch(&events, None), &manner, &date);
+            assert_eq!(answer.made.payload, size as u64);
+            assert_eq!(answer.made.framing, 76);
+        }
+    }
+
+    #[test]
+    fn ticks() {
+        let mut stage = Stage::new();
+        let poll = stage.open::<Poll>(REQUEST).unwrap();
+        assert_eq!(poll.deadline(), Instant::NEVER);
+    }
+
+    #[test]
+    fn ends() {
+        let mut stage = Stage::new();
+        let mut poll = stage.open::<Poll>(REQUEST).unwrap();
+        (stage.said(), stage.left());
+        poll.end(Why::Drain, &mut stage.out());
+        assert_eq!((stage.said().as_str(), stage.left()), ("", vec![Act::Close]));
+    }
+}

@@ -216,3 +216,105 @@ fn encode_event(event: &Event, id: &str, style: Style, bytes: &mut Vec<u8>) -> M
 /// The event with which an order's stream is over, and the id that the articles give it.
 pub const ORDER_FINISH: &str = "finish";
 const ORDER_FINISH_ID: &str = "6666";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Gap;
+    use crate::mech::stage::{CHANNEL, SIZES, Stage, batch, event, text};
+
+    const REQUEST: &str = "GET /c/c/sse HTTP/1.1\r\nHost: h\r\n\r\n";
+
+    #[test]
+    fn opens() {
+        let mut stage = Stage::new();
+        stage.open::<Sse>(REQUEST).unwrap();
+        assert_eq!(
+            stage.said(),
+            "HTTP/1.1 200 OK\n\
+             Date: Thu, 01 Jan 1970 00:00:00 GMT\n\
+             Connection: close\n\
+             Content-Type: text/event-stream\n\
+             Cache-Control: no-cache, no-transform\n\
+             X-Accel-Buffering: no\n\
+             X-Content-Type-Options: nosniff\n\n\
+             id: 7-9\n\n"
+        );
+        assert_eq!(stage.left(), [Act::Subscribe(CHANNEL)]);
+    }
+
+    #[test]
+    fn opens_after_a_gap() {
+        let mut stage = Stage::new();
+        stage.gap = Some(Gap { missed: 3, epoch_changed: false });
+        stage.missed = vec![text(5, "a\nb")];
+        stage.open::<Sse>(REQUEST).unwrap();
+        let said = stage.said().replace('\\', "");
+        let (_, stream) = said.split_once("\n\n").unwrap();
+        assert_eq!(
+            stream,
+            "id: 7-4\nevent: gap\ndata: {\"gap\":3}\n\nid: 7-5\ndata: a\ndata: b\n\n"
+        );
+    }
+
+    #[test]
+    fn receives() {
+        let mut stage = Stage::new();
+        let mut sse = stage.open::<Sse>(REQUEST).unwrap();
+        let most = vec![b'x'; limits::STREAM_INPUT_BYTES_MAX as usize];
+        assert_eq!(sse.receive(&most, &mut stage.out()), Ok(most.len()));
+        assert_eq!(sse.receive(b"x", &mut stage.out()), Err(Fault::StreamInput));
+    }
+
+    #[test]
+    fn delivers() {
+        let binary = event(3, Payload::Binary([0xff, 0x00][..].into()));
+        let frame = encode(&batch(&[text(1, "hi"), text(2, "a\rb"), binary], None), Style::Bare);
+        assert_eq!(
+            frame.bytes.escape_ascii().to_string().replace("\\n", "\n"),
+            "id: 7-1\ndata: hi\n\n\
+             id: 7-2\nevent: envelope\n\
+             data: {\\\"id\\\":\\\"7-2\\\",\\\"time\\\":1000,\\\"channel\\\":\\\"c\\\",\
+             \\\"data\\\":\\\"a\\\\rb\\\"}\n\n\
+             id: 7-3\nevent: envelope\n\
+             data: {\\\"id\\\":\\\"7-3\\\",\\\"time\\\":1000,\\\"channel\\\":\\\"c\\\",\
+             \\\"base64\\\":\\\"/wA=\\\"}\n\n"
+        );
+    }
+
+    #[test]
+    fn costs() {
+        for size in SIZES {
+            let frame = encode(&batch(&[text(1, &"x".repeat(size))], None), Style::Bare);
+            let id_bytes = "7-1".len() as u64;
+            assert_eq!(frame.made.payload, size as u64);
+            assert_eq!(frame.made.framing, (4 + id_bytes + 1) + (6 + 1) + 1);
+        }
+    }
+
+    #[test]
+    fn ticks() {
+        let mut stage = Stage::new();
+        let mut sse = stage.open::<Sse>(REQUEST).unwrap();
+        stage.said();
+        assert_eq!(sse.deadline().us(), limits::HEARTBEAT_US);
+        stage.tick(&mut sse).unwrap();
+        assert_eq!(stage.said(), ":\n\n");
+        assert_eq!(sse.deadline().us(), 2 * limits::HEARTBEAT_US);
+    }
+
+    #[test]
+    fn ends() {
+        for (why, words) in [
+            (Why::Drain, "retry: 3000\n\n"),
+            (Why::Deleted, "event: end\ndata: the channel was deleted\n\n"),
+            (Why::Fault(Fault::QueueFull), ""),
+        ] {
+            let mut stage = Stage::new();
+            let mut sse = stage.open::<Sse>(REQUEST).unwrap();
+            (stage.said(), stage.left());
+            sse.end(why, &mut stage.out());
+            assert_eq!((stage.said().as_str(), stage.left()), (words, vec![Act::Close]));
+        }
+    }
+}

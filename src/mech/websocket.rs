@@ -338,3 +338,105 @@ pub const BARE_PROTOCOL: &str = "pushscope.raw";
 const PING: &[u8] = &[0x89, 0x00];
 /// FIN + close, no code: what answers a close without one.
 const CLOSE_WITHOUT_CODE: &[u8] = &[0x88, 0x00];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Gap;
+    use crate::mech::stage::{CHANNEL, SIZES, Stage, batch, event, text};
+
+    const REQUEST: &str = "GET /c/c/ws HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n\
+                           Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+                           Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+    #[test]
+    fn opens() {
+        let mut stage = Stage::new();
+        stage.open::<WebSocket>(REQUEST).unwrap();
+        assert_eq!(
+            stage.said(),
+            "HTTP/1.1 101 Switching Protocols\n\
+             Upgrade: websocket\n\
+             Connection: Upgrade\n\
+             Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\n\n"
+        );
+        assert_eq!(stage.left(), [Act::Subscribe(CHANNEL)]);
+    }
+
+    #[test]
+    fn opens_after_a_gap() {
+        let mut stage = Stage::new();
+        stage.gap = Some(Gap { missed: 3, epoch_changed: false });
+        stage.missed = vec![text(5, "hi")];
+        stage.open::<WebSocket>(REQUEST).unwrap();
+        let said = stage.said();
+        let (head, frames) = said.split_once("\n\n").unwrap();
+        assert!(head.ends_with("Pushscope-Gap: 3"), "{head}");
+        assert_eq!(frames, "\\x81\\x02hi");
+    }
+
+    #[test]
+    fn receives() {
+        let mut stage = Stage::new();
+        let mut socket = stage.open::<WebSocket>(REQUEST).unwrap();
+        (stage.said(), stage.left());
+        let hello = b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58";
+        assert_eq!(socket.receive(hello, &mut stage.out()), Ok(hello.len()));
+        let payload = Payload::Text("Hello".into());
+        assert_eq!(stage.left(), [Act::Publish(CHANNEL, payload)]);
+        assert!(socket.receive(b"\x81\x05hello", &mut stage.out()).is_err());
+    }
+
+    #[test]
+    fn delivers() {
+        let binary = event(2, Payload::Binary([0xff, 0x00][..].into()));
+        let events = [text(1, "hi"), binary];
+        assert_eq!(
+            &*encode(&batch(&events, None), Style::Bare).bytes,
+            b"\x81\x02hi\x82\x02\xff\x00"
+        );
+        let envelope = encode(&batch(&events[..1], None), Style::Envelope);
+        let message = b"\x81\x32{\"id\":\"7-1\",\"time\":1000,\"channel\":\"c\",\"data\":\"hi\"}";
+        assert_eq!(&*envelope.bytes, &message[..], "{}", envelope.bytes.escape_ascii());
+    }
+
+    #[test]
+    fn costs() {
+        for size in SIZES {
+            let frame = encode(&batch(&[text(1, &"x".repeat(size))], None), Style::Bare);
+            let framing = match size {
+                0..=125 => 2,
+                126..=65_535 => 4,
+                _ => 10,
+            };
+            assert_eq!((frame.made.payload, frame.made.framing), (size as u64, framing));
+        }
+    }
+
+    #[test]
+    fn ticks() {
+        let mut stage = Stage::new();
+        let mut socket = stage.open::<WebSocket>(REQUEST).unwrap();
+        stage.said();
+        for _ in 0..limits::PINGS_MISSED_MAX {
+            stage.tick(&mut socket).unwrap();
+            assert_eq!(stage.said(), "\\x89\\x00");
+        }
+        assert_eq!(stage.tick(&mut socket), Err(Fault::PongMissing));
+    }
+
+    #[test]
+    fn ends() {
+        for (why, words) in [
+            (Why::Drain, "\\x88\\x1a\\x03\\xe9the server is restarting"),
+            (Why::Deleted, "\\x88\\x19\\x03\\xe8the channel was deleted"),
+            (Why::Fault(Fault::QueueFull), "\\x88\\x0c\\x03\\xf5queue_full"),
+        ] {
+            let mut stage = Stage::new();
+            let mut socket = stage.open::<WebSocket>(REQUEST).unwrap();
+            (stage.said(), stage.left());
+            socket.end(why, &mut stage.out());
+            assert_eq!(stage.said(), words);
+        }
+    }
+}

@@ -11,7 +11,7 @@
 //! 828                                          the first chunk: where the stream stands, and
 //! {"next":"1763712345678-0","padding":"…"}     padding for browsers that wait for 1 KiB
 //!
-//! 5e                                           a chunk per message, a line per chunk
+//! 4e                                           a chunk per message, a line per chunk
 //! {"id":"1763712345678-1","time":1763712350000,"channel":"news","data":"hello"}
 //!
 //! 13
@@ -139,3 +139,106 @@ fn first_line(door: &Door<'_>) -> String {
 }
 
 const HEARTBEAT: &[u8] = b"{\"heartbeat\":true}\n";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Gap, Payload};
+    use crate::mech::stage::{CHANNEL, SIZES, Stage, batch, event, text};
+
+    const REQUEST: &str = "GET /c/c/stream HTTP/1.1\r\nHost: h\r\n\r\n";
+
+    #[test]
+    fn opens() {
+        let mut stage = Stage::new();
+        stage.open::<XhrStream>(REQUEST).unwrap();
+        let padding = ".".repeat(limits::PADDING_BYTES);
+        assert_eq!(
+            stage.said().replace('\\', ""),
+            format!(
+                "HTTP/1.1 200 OK\n\
+                 Date: Thu, 01 Jan 1970 00:00:00 GMT\n\
+                 Connection: close\n\
+                 Content-Type: application/x-ndjson\n\
+                 Cache-Control: no-store\n\
+                 X-Accel-Buffering: no\n\
+                 X-Content-Type-Options: nosniff\n\
+                 Transfer-Encoding: chunked\n\n\
+                 81c\n{{\"next\":\"7-9\",\"padding\":\"{padding}\"}}\n\n"
+            )
+        );
+        assert_eq!(stage.left(), [Act::Subscribe(CHANNEL)]);
+    }
+
+    #[test]
+    fn opens_after_a_gap() {
+        let mut stage = Stage::new();
+        stage.gap = Some(Gap { missed: 3, epoch_changed: false });
+        stage.open::<XhrStream>(&REQUEST.replace("1.1", "1.0")).unwrap();
+        let said = stage.said().replace('\\', "");
+        assert!(!said.contains("chunked"), "HTTP/1.0 knows no chunks");
+        assert!(said.ends_with(".\"}\n{\"gap\":3}\n"), "{said}");
+    }
+
+    #[test]
+    fn receives() {
+        let mut stage = Stage::new();
+        let mut stream = stage.open::<XhrStream>(REQUEST).unwrap();
+        let most = vec![b'x'; limits::STREAM_INPUT_BYTES_MAX as usize];
+        assert_eq!(stream.receive(&most, &mut stage.out()), Ok(most.len()));
+        assert_eq!(stream.receive(b"x", &mut stage.out()), Err(Fault::StreamInput));
+    }
+
+    #[test]
+    fn delivers() {
+        let binary = event(2, Payload::Binary([0xff, 0x00][..].into()));
+        let frame = encode(&batch(&[text(1, "hi"), binary], None), Coding::Chunked);
+        assert_eq!(
+            frame.bytes.as_ref(),
+            b"33\r\n{\"id\":\"7-1\",\"time\":1000,\"channel\":\"c\",\"data\":\"hi\"}\n\r\n\
+              37\r\n{\"id\":\"7-2\",\"time\":1000,\"channel\":\"c\",\"base64\":\"/wA=\"}\n\r\n",
+            "{}",
+            frame.bytes.escape_ascii()
+        );
+    }
+
+    #[test]
+    fn costs() {
+        for size in SIZES {
+            let frame = encode(&batch(&[text(1, &"x".repeat(size))], None), Coding::Chunked);
+            let envelope = "{\"id\":\"7-1\",\"time\":1000,\"channel\":\"c\",\"data\":\"\"}\n".len();
+            let chunk = format!("{:x}", envelope + size).len() + 4;
+            assert_eq!(frame.made.payload, size as u64);
+            assert_eq!(frame.made.framing, (envelope + chunk) as u64);
+        }
+    }
+
+    #[test]
+    fn ticks() {
+        let mut stage = Stage::new();
+        let mut stream = stage.open::<XhrStream>(REQUEST).unwrap();
+        stage.said();
+        stage.tick(&mut stream).unwrap();
+        assert_eq!(stage.said_bytes(), b"13\r\n{\"heartbeat\":true}\n\r\n");
+        assert_eq!(stream.deadline().us(), 2 * limits::HEARTBEAT_US);
+    }
+
+    #[test]
+    fn ends() {
+        for (why, words) in [
+            (Why::Drain, &b"1d\r\n{\"end\":\"drain\",\"retry\":3000}\n\r\n0\r\n\r\n"[..]),
+            (Why::Deleted, &b"12\r\n{\"end\":\"deleted\"}\n\r\n0\r\n\r\n"[..]),
+            (Why::Fault(Fault::QueueFull), &b""[..]),
+        ] {
+            let mut stage = Stage::new();
+            let mut stream = stage.open::<XhrStream>(REQUEST).unwrap();
+            (stage.said(), stage.left());
+            stream.end(why, &mut stage.out());
+            assert_eq!(
+                stage.said_bytes().escape_ascii().to_string(),
+                words.escape_ascii().to_string()
+            );
+            assert_eq!(stage.left(), [Act::Close]);
+        }
+    }
+}

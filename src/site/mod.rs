@@ -98,11 +98,40 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
                       connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'self'; \
                       frame-ancestors 'none'";
 const HTML: &str = "text/html; charset=utf-8";
-const SCRIPT: &str = "text/javascript; charset=utf-8";
 const STYLE: &str = "text/css; charset=utf-8";
+const ICON: &str = "image/svg+xml";
 
 const fn file(path: &'static str, media_type: &'static str, bytes: &'static [u8]) -> Page {
     Page { path, media_type, bytes: Source::File(bytes) }
 }
 
-static PAGES: [Page; 1] = [Page { path: "/", media_type: HTML, bytes: Source::Home }];
+const fn script(path: &'static str, bytes: &'static [u8]) -> Page {
+    file(path, "text/javascript; charset=utf-8", bytes)
+}
+
+/// Every page and every part of one; nothing else is ever served.
+static PAGES: &[Page] = &[
+    Page { path: "/", media_type: HTML, bytes: Source::Home },
+    file("/chat", HTML, include_bytes!("chat.html")),
+    file("/payment", HTML, include_bytes!("payment.html")),
+    file("/favicon.svg", ICON, include_bytes!("favicon.svg")),
+    file("/site/style.css", STYLE, include_bytes!("style.css")),
+    script("/site/announce.js", include_bytes!("announce.js")),
+    script("/site/ask.js", include_bytes!("ask.js")),
+    script("/site/chat.js", include_bytes!("chat.js")),
+    script("/site/connections.js", include_bytes!("connections.js")),
+    script("/site/copy.js", include_bytes!("copy.js")),
+    script("/site/cursor.js", include_bytes!("cursor.js")),
+    script("/site/home.js", include_bytes!("home.js")),
+    script("/site/panel.js", include_bytes!("panel.js")),
+    script("/site/payment.js", include_bytes!("payment.js")),
+    script("/site/publish.js", include_bytes!("publish.js")),
+    script("/site/race.js", include_bytes!("race.js")),
+    script("/site/mech/iframe.js", include_bytes!("mech/iframe.js")),
+    script("/site/mech/long_poll.js", include_bytes!("mech/long_poll.js")),
+    script("/site/mech/mould.js", include_bytes!("mech/mould.js")),
+    script("/site/mech/poll.js", include_bytes!("mech/poll.js")),
+    script("/site/mech/sse.js", include_bytes!("mech/sse.js")),
+    script("/site/mech/websocket.js", include_bytes!("mech/websocket.js")),
+    script("/site/mech/xhr_stream.js", include_bytes!("mech/xhr_stream.js")),
+];

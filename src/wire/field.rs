@@ -21,22 +21,27 @@ pub struct Fields<'b, 'r> {
 }
 
 impl<'b, 'r> Fields<'b, 'r> {
-    /// Takes over the lines that httparse found in `head`, if each ends in CRLF.
+    /// The lines that httparse found; [`Fields::checked`] has still to walk over them.
+    pub(super) const fn new(lines: &'r [Header<'b>]) -> Self {
+        Self { lines }
+    }
+
+    /// Each line of this head, if it ends in CRLF.
     ///
-    /// httparse lets a bare LF end a line. Where its names begin tells where its lines end, so no
-    /// byte is looked at twice.
-    pub(super) fn new(head: &[u8], lines: &'r [Header<'b>]) -> Result<Self, FieldError> {
+    /// httparse lets a bare LF end a line. Where a name begins tells how the line before it ends,
+    /// so that no byte is searched twice.
+    pub(super) fn checked(
+        &self,
+        head: &[u8],
+    ) -> impl Iterator<Item = Result<(&'b str, &'b [u8]), FieldError>> {
         let begin = head.as_ptr().addr();
-        for line in lines {
+        self.lines.iter().map(move |line| {
             let at = line.name.as_ptr().addr().wrapping_sub(begin);
-            if head.get(at.wrapping_sub(2)..at) != Some(b"\r\n") {
-                return Err(FieldError::LfBare);
+            match head.get(at.wrapping_sub(2)..at) {
+                Some(b"\r\n") => Ok((line.name, line.value)),
+                _ => Err(FieldError::LfBare),
             }
-        }
-        if !head.ends_with(b"\r\n\r\n") {
-            return Err(FieldError::LfBare);
-        }
-        Ok(Self { lines })
+        })
     }
 
     /// Each line: its name as it was sent, and its value without the white space around it.
@@ -107,9 +112,9 @@ impl Framing {
     #[inline]
     pub(super) fn take(&mut self, name: &str, value: &[u8]) -> Result<(), FieldError> {
         match name.len() {
-            10 if name.eq_ignore_ascii_case("Connection") => self.connection(value),
-            14 if name.eq_ignore_ascii_case("Content-Length") => return self.length(value),
-            17 if name.eq_ignore_ascii_case("Transfer-Encoding") => return self.encoding(value),
+            10 if is(name, "connection") => self.connection(value),
+            14 if is(name, "content-length") => return self.length(value),
+            17 if is(name, "transfer-encoding") => return self.encoding(value),
             _ => {}
         }
         Ok(())
@@ -136,6 +141,11 @@ impl Framing {
     }
 
     fn connection(&mut self, value: &[u8]) {
+        // What browsers say.
+        if value == b"keep-alive" {
+            self.keep_alive = true;
+            return;
+        }
         for option in members(value) {
             self.close |= option.eq_ignore_ascii_case(b"close");
             self.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
@@ -295,11 +305,16 @@ pub(super) fn members(list: &[u8]) -> impl Iterator<Item = &[u8]> {
     list.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|member| !member.is_empty())
 }
 
+/// Whether a field is called `lower`, compared without case; the first letter decides mostly.
+#[inline]
+pub(super) fn is(name: &str, lower: &str) -> bool {
+    let first = |text: &str| text.bytes().next().map(|byte| byte | 0x20);
+    first(name) == first(lower) && name.eq_ignore_ascii_case(lower)
+}
+
 /// `tchar`. Clause: RFC 9110 §5.6.2.
 pub(super) fn is_tchar(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(byte, b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+')
-        || matches!(byte, b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~')
+    TCHAR.get(usize::from(byte)) == Some(&true)
 }
 
 /// Whether a byte may never stand in a field value: all control characters but HTAB.
@@ -332,8 +347,28 @@ fn check(line: &[u8]) -> Result<(), FieldError> {
     }
     // RFC 9110 §5.5: "a recipient of CR, LF, or NUL within a field value MUST either reject the
     // message or replace each of those characters with SP".
-    if value.iter().copied().any(is_control) {
+    if value.iter().fold(false, |found, &byte| found | is_control(byte)) {
         return Err(FieldError::ValueControl);
     }
     Ok(())
+}
+
+/// Which bytes are `tchar`.
+const TCHAR: [bool; 256] = among(b"!#$%&'*+-.^_`|~");
+
+/// The set of these bytes, of letters and of digits.
+pub(super) const fn among(mut others: &[u8]) -> [bool; 256] {
+    let mut set = [false; 256];
+    let mut byte = 0_u8;
+    #[allow(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+    while byte < 128 {
+        set[byte as usize] = byte.is_ascii_alphanumeric();
+        byte += 1;
+    }
+    #[allow(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+    while let [other, rest @ ..] = others {
+        set[*other as usize] = true;
+        others = rest;
+    }
+    set
 }

@@ -2,18 +2,17 @@
 
 use httparse::Status;
 
-pub use crate::wire::field::{Content, FieldError, Fields, Room, Version, room};
-
 use crate::limits::{HEAD_BYTES_MAX, TARGET_BYTES_MAX};
 use crate::wire::cursor::Parse;
-use crate::wire::field::{Framing, Lines, is_tchar, members, window};
+pub use crate::wire::field::{Content, FieldError, Fields, Room, Version, room};
+use crate::wire::field::{Framing, Lines, is, is_tchar, members, window};
 use crate::wire::target;
 
 /// A request head, borrowed from the bytes that it was parsed from.
 ///
 /// Wire: `method SP request-target SP HTTP-version CRLF *( field-line CRLF ) CRLF`.
 ///
-/// Clause: RFC 9112 §2–3, RFC 9110 §7. Cost: 4 bytes and the version for the request line.
+/// Clause: RFC 9112 §2–3, RFC 9110 §7. Cost: 12 bytes beside method and target.
 ///
 /// Departs: a bare LF ends no line; the framing never depends on the method; two Content-Length
 /// fields are refused even if they agree, and so is every transfer coding but `chunked`; a target
@@ -289,7 +288,7 @@ impl Method {
 /// What a peer did wrong in a request head.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum HeadError {
-    /// More empty lines than one or two come before the request line. RFC 9112 §2.2.
+    /// More than two empty lines come before the request line. RFC 9112 §2.2.
     EmptyLinesTooMany,
     /// The first bytes are no method: perhaps another protocol, such as TLS. RFC 9110 §9.1.
     MethodInvalid,
@@ -384,8 +383,8 @@ fn parse_whole<'b, 'r>(
         return Err(HeadError::TargetInvalid);
     }
     let version = if minor == 0 { Version::Http10 } else { Version::Http11 };
-    let fields = Fields::new(bytes.get(..taken).unwrap_or(bytes), request.headers)?;
-    let said = Said::fold(&fields)?;
+    let fields = Fields::new(request.headers);
+    let said = Said::fold(&fields, bytes.get(..taken).unwrap_or(bytes))?;
     let head = Head {
         method: Method::of(method),
         target,
@@ -414,18 +413,19 @@ struct Said<'b> {
 }
 
 impl<'b> Said<'b> {
-    fn fold(fields: &Fields<'b, '_>) -> Result<Self, HeadError> {
+    fn fold(fields: &Fields<'b, '_>, head: &[u8]) -> Result<Self, HeadError> {
         let mut said = Self::default();
-        for (name, value) in fields.iter() {
+        for line in fields.checked(head) {
+            let (name, value) = line?;
             match name.len() {
-                4 if name.eq_ignore_ascii_case("Host") => {
+                4 if is(name, "host") => {
                     // RFC 9112 §3.2: "A server MUST respond with a 400 (Bad Request) status code
                     // … to any request message that contains more than one Host header field line".
                     if said.host.replace(value).is_some() {
                         return Err(HeadError::HostRepeated);
                     }
                 }
-                6 if name.eq_ignore_ascii_case("Expect") => {
+                6 if is(name, "expect") => {
                     // RFC 9110 §10.1.1: "A server that receives an Expect field value containing a
                     // member other than 100-continue MAY respond with a 417".
                     if !value.eq_ignore_ascii_case(b"100-continue") {
@@ -433,27 +433,26 @@ impl<'b> Said<'b> {
                     }
                     said.expect_continue = true;
                 }
-                7 if name.eq_ignore_ascii_case("Upgrade") => {
+                7 if is(name, "upgrade") => {
                     said.websocket |=
                         members(value).any(|name| name.eq_ignore_ascii_case(b"websocket"));
                 }
                 _ => said.framing.take(name, value)?,
             }
         }
-        Ok(said)
+        // What the last line and the blank line end in.
+        if head.ends_with(b"\r\n\r\n") { Ok(said) } else { Err(FieldError::LfBare.into()) }
     }
 
     fn host(&self, target: &'b str, version: Version) -> Result<&'b str, HeadError> {
         let host = match self.host {
-            Some(value) => str::from_utf8(value).map_err(|_| HeadError::HostInvalid)?,
+            Some(value) if target::is_host(value) => str::from_utf8(value).unwrap_or_default(),
+            Some(_) => return Err(HeadError::HostInvalid),
             // RFC 9112 §3.2: "A server MUST respond with a 400 (Bad Request) status code to any
             // HTTP/1.1 request message that lacks a Host header field".
             None if version == Version::Http11 => return Err(HeadError::HostMissing),
             None => "",
         };
-        if !target::is_host(host) {
-            return Err(HeadError::HostInvalid);
-        }
         if target.starts_with('/') {
             return Ok(host);
         }
@@ -465,7 +464,9 @@ impl<'b> Said<'b> {
             Some((authority, _)) if authority.is_empty() || authority.starts_with(':') => {
                 Err(HeadError::HostInvalid)
             }
-            Some((authority, _)) if !target::is_host(authority) => Err(HeadError::HostInvalid),
+            Some((authority, _)) if !target::is_host(authority.as_bytes()) => {
+                Err(HeadError::HostInvalid)
+            }
             Some((authority, _)) => Ok(authority),
             None => Ok(host),
         }

@@ -14,7 +14,8 @@ use crate::wire::head::{Method, Place, Scan};
 ///
 /// Wire: `HTTP-version SP status-code SP [reason-phrase] CRLF *( field-line CRLF ) CRLF`.
 ///
-/// Clause: RFC 9112 §4, RFC 9110 §15. Cost: 54 bytes for `200 OK` and its Date.
+/// Clause: RFC 9112 §4, RFC 9110 §15. Cost: 54 bytes for `200 OK` and its Date, 2 for
+/// the blank line.
 ///
 /// Departs: the version is always HTTP/1.1, also in answer to 1.0: RFC 9110 §2.5 wants the highest
 /// version that the server speaks.
@@ -214,7 +215,7 @@ pub fn parse<'b, 'r>(
         return Err(AnswerError::StatusInvalid);
     };
     let version = if response.version == Some(0) { Version::Http10 } else { Version::Http11 };
-    let fields = Fields::new(head, response.headers)?;
+    let fields = Fields::new(response.headers);
     let mut framing = Framing::default();
     for (name, value) in fields.iter() {
         framing.take(name, value)?;

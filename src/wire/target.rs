@@ -6,6 +6,7 @@ use memchr::{memchr, memchr2};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use crate::limits::QUERY_PAIRS_MAX;
+use crate::wire::field::among;
 
 /// A request target, split at its delimiters and not yet decoded.
 ///
@@ -181,19 +182,18 @@ pub fn absolute(target: &str) -> Option<(&str, &str)> {
 ///
 /// Clause: RFC 9110 §7.2, RFC 3986 §3.2. Departs: userinfo is refused (RFC 9110 §4.2.4 calls it
 /// an error), and so are IPvFuture literals, of which none exists.
-pub fn is_host(text: &str) -> bool {
-    let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((literal, "")) => (is_ipv6(literal), ""),
-        Some((literal, rest)) => match rest.strip_prefix(':') {
-            Some(port) => (is_ipv6(literal), port),
-            None => return false,
-        },
-        None => match text.split_once(':') {
-            Some((name, port)) => (is_reg_name(name), port),
-            None => (is_reg_name(text), ""),
-        },
+pub fn is_host(host: &[u8]) -> bool {
+    let rest = match host.strip_prefix(b"[") {
+        Some(literal) => after_ipv6(literal),
+        None => after_reg_name(host),
     };
-    host && port.len() <= PORT_DIGITS_MAX && port.bytes().all(|byte| byte.is_ascii_digit())
+    match rest {
+        Some([]) => true,
+        Some([b':', port @ ..]) => {
+            port.len() <= PORT_DIGITS_MAX && port.iter().all(u8::is_ascii_digit)
+        }
+        Some(_) | None => false,
+    }
 }
 
 /// Appends `text` as one path segment: everything but unreserved characters is escaped.
@@ -231,34 +231,34 @@ fn decode_form(text: &str) -> Result<Cow<'_, str>, TargetError> {
     Ok(Cow::Owned(decode(&spaced)?.into_owned()))
 }
 
-fn is_ipv6(literal: &str) -> bool {
-    literal.contains(':')
-        && literal.bytes().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'))
+/// What follows the `]` of an IPv6 literal. RFC 3986 §3.2.2.
+fn after_ipv6(literal: &[u8]) -> Option<&[u8]> {
+    let (address, rest) = literal.split_at_checked(memchr(b']', literal)?)?;
+    let spelled = |byte: &u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
+    let right = address.contains(&b':') && address.iter().all(spelled);
+    if right { rest.get(1..) } else { None }
 }
 
-/// RFC 3986 §3.2.2: `*( unreserved / pct-encoded / sub-delims )`.
-fn is_reg_name(name: &str) -> bool {
-    let mut bytes = name.bytes();
-    while let Some(byte) = bytes.next() {
-        let right = match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => true,
-            b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=' => true,
-            b'%' => [bytes.next(), bytes.next()]
-                .iter()
-                .all(|digit| digit.is_some_and(|digit| digit.is_ascii_hexdigit())),
-            _ => false,
-        };
-        if !right {
-            return false;
+/// What follows a name or an IPv4 address: `*( unreserved / pct-encoded / sub-delims )`.
+fn after_reg_name(mut host: &[u8]) -> Option<&[u8]> {
+    loop {
+        let plain = host.iter().take_while(|&&byte| REG_NAME.get(usize::from(byte)) == Some(&true));
+        host = host.get(plain.count()..)?;
+        match host {
+            [b'%', high, low, rest @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                host = rest;
+            }
+            _ => return Some(host),
         }
     }
-    true
 }
 
 /// The asterisk-form.
 const ASTERISK: &str = "*";
 /// The deepest route has four segments.
 const SEGMENTS_MAX: usize = 4;
+/// The unreserved characters and the sub-delims of RFC 3986 §2.2, §2.3.
+const REG_NAME: [bool; 256] = among(b"-._~!$&'()*+,;=");
 /// 65535 has five.
 const PORT_DIGITS_MAX: usize = 5;
 /// What a segment escapes: all but RFC 3986 §2.3's unreserved characters.
@@ -373,12 +373,12 @@ mod tests {
         for host in
             ["", "a", "a.b:80", "a:", "127.0.0.1:65535", "[::1]", "[::ffff:1.2.3.4]:7", "%41"]
         {
-            assert!(is_host(host), "{host}");
+            assert!(is_host(host.as_bytes()), "{host}");
         }
         for host in
             ["a b", "u@h", "a/b", "a:b", "[::1", "[]", "[::1]a", "::1", "a:123456", "%4", "é"]
         {
-            assert!(!is_host(host), "{host}");
+            assert!(!is_host(host.as_bytes()), "{host}");
         }
     }
 
