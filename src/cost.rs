@@ -38,6 +38,11 @@ impl Made {
         Self { head: 0, framing: (total - payload) as u64, payload: payload as u64, control: 0 }
     }
 
+    /// The same bytes, all of them booked as control.
+    pub const fn as_control(&self) -> Self {
+        Self { head: 0, framing: 0, payload: 0, control: self.total() }
+    }
+
     /// All bytes of all kinds.
     pub const fn total(&self) -> u64 {
         self.head + self.framing + self.payload + self.control

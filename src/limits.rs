@@ -11,8 +11,6 @@ pub struct Row {
     pub name: &'static str,
     /// Its value, in the unit that the name ends with.
     pub value: u64,
-    /// Why it is what it is.
-    pub reason: &'static str,
 }
 
 /// Bytes of a request head: cookies fit, and 20,000 heads are 312 MiB. Beyond: 431.
@@ -33,7 +31,7 @@ pub const TRAILER_FIELDS_MAX: usize = 32;
 pub const CHANNEL_BYTES_MAX: usize = 255;
 /// Bytes of an event type: it is a word, not a text.
 pub const EVENT_NAME_BYTES_MAX: usize = 255;
-/// Bytes of a JSONP callback's or another identifier's name in a query.
+/// Parameters of a query that are looked at. Beyond: 400.
 pub const QUERY_PAIRS_MAX: usize = 64;
 
 /// Time for a whole request head, from accept or from its first byte (h2o 10 s). Beyond: 408.
@@ -58,7 +56,7 @@ pub const QUEUE_BYTES_PAUSE: u64 = 64 * 1024;
 /// Bytes of later requests kept behind a parked one before the connection is not read.
 pub const PIPELINE_BYTES_MAX: usize = 64 * 1024;
 /// Bytes that a peer may send on a one-way stream, where they mean nothing, before it is closed.
-pub const STREAM_INPUT_BYTES_MAX: u64 = 64 * 1024;
+pub const STREAM_INPUT_BYTES_MAX: usize = 64 * 1024;
 
 /// Time for which a long poll is parked: below the 30 s of idle proxies.
 pub const PARK_US: u64 = 25 * SECOND_US;
@@ -119,7 +117,7 @@ pub const EVENTS_PER_TURN: usize = 1_024;
 /// Requests from other threads waiting for the loop.
 pub const INBOX_MAX: usize = 1_024;
 /// `listen(2)` backlog: a reconnect storm of thousands.
-pub const BACKLOG: i32 = 4_096;
+pub const BACKLOG: u16 = 4_096;
 /// Descriptors kept free of connections: listeners, epoll, waker, signals, log, spare.
 pub const DESCRIPTORS_SPARE: u64 = 64;
 /// Pause of a listener that has met the descriptor limit.
@@ -139,6 +137,70 @@ const _: () = assert!(QUEUE_BYTES_PAUSE < QUEUE_BYTES_MAX, "reading pauses befor
 const _: () = assert!(HEAD_BYTES_MAX <= PIPELINE_BYTES_MAX, "a head fits behind a parked request");
 const _: () = assert!(PARK_US < 30 * SECOND_US, "a parked poll is younger than a proxy's patience");
 const _: () = assert!(HISTORY_BYTES_MAX <= HISTORY_ALL_BYTES_MAX, "one channel fits into all");
+
+/// Every bound above, for `pushscope serve --print-limits`.
+pub const TABLE: &[Row] = &[
+    row("head_bytes_max", HEAD_BYTES_MAX as u64),
+    row("target_bytes_max", TARGET_BYTES_MAX as u64),
+    row("fields_max", FIELDS_MAX as u64),
+    row("message_bytes_max", MESSAGE_BYTES_MAX as u64),
+    row("chunk_overhead_bytes_max", CHUNK_OVERHEAD_BYTES_MAX as u64),
+    row("trailer_bytes_max", TRAILER_BYTES_MAX as u64),
+    row("trailer_fields_max", TRAILER_FIELDS_MAX as u64),
+    row("channel_bytes_max", CHANNEL_BYTES_MAX as u64),
+    row("event_name_bytes_max", EVENT_NAME_BYTES_MAX as u64),
+    row("query_pairs_max", QUERY_PAIRS_MAX as u64),
+    row("head_us_max", HEAD_US_MAX),
+    row("body_pause_us_max", BODY_PAUSE_US_MAX),
+    row("body_bytes_per_s_min", BODY_BYTES_PER_S_MIN),
+    row("keep_alive_us_max", KEEP_ALIVE_US_MAX),
+    row("linger_bytes_max", LINGER_BYTES_MAX),
+    row("linger_us_max", LINGER_US_MAX),
+    row("stall_us_max", STALL_US_MAX),
+    row("queue_bytes_max", QUEUE_BYTES_MAX),
+    row("queue_bytes_pause", QUEUE_BYTES_PAUSE),
+    row("pipeline_bytes_max", PIPELINE_BYTES_MAX as u64),
+    row("stream_input_bytes_max", STREAM_INPUT_BYTES_MAX as u64),
+    row("park_us", PARK_US),
+    row("park_us_max", PARK_US_MAX),
+    row("heartbeat_us", HEARTBEAT_US),
+    row("heartbeat_grain_us", HEARTBEAT_GRAIN_US),
+    row("ping_us", PING_US),
+    row("pings_missed_max", PINGS_MISSED_MAX as u64),
+    row("close_us_max", CLOSE_US_MAX),
+    row("fragments_max", FRAGMENTS_MAX as u64),
+    row("retry_ms", RETRY_MS),
+    row("retry_after_s", RETRY_AFTER_S),
+    row("order_us", ORDER_US),
+    row("order_resume_us", ORDER_RESUME_US),
+    row("padding_bytes", PADDING_BYTES as u64),
+    row("history_messages_max", HISTORY_MESSAGES_MAX as u64),
+    row("history_bytes_max", HISTORY_BYTES_MAX as u64),
+    row("history_us_max", HISTORY_US_MAX),
+    row("history_all_bytes_max", HISTORY_ALL_BYTES_MAX as u64),
+    row("channels_max", CHANNELS_MAX as u64),
+    row("channel_idle_us", CHANNEL_IDLE_US),
+    row("received_max", RECEIVED_MAX as u64),
+    row("received_bytes_max", RECEIVED_BYTES_MAX as u64),
+    row("accepts_per_turn", ACCEPTS_PER_TURN as u64),
+    row("read_bytes_per_turn", READ_BYTES_PER_TURN as u64),
+    row("write_bytes_per_turn", WRITE_BYTES_PER_TURN as u64),
+    row("gather_max", GATHER_MAX as u64),
+    row("read_buffer_bytes", READ_BUFFER_BYTES as u64),
+    row("events_per_turn", EVENTS_PER_TURN as u64),
+    row("inbox_max", INBOX_MAX as u64),
+    row("backlog", BACKLOG as u64),
+    row("descriptors_spare", DESCRIPTORS_SPARE),
+    row("accept_pause_us", ACCEPT_PAUSE_US),
+    row("notsent_bytes", NOTSENT_BYTES as u64),
+    row("user_timeout_ms", USER_TIMEOUT_MS as u64),
+    row("tcp_keepalive_s", TCP_KEEPALIVE_S),
+    row("drain_us_max", DRAIN_US_MAX),
+];
+
+const fn row(name: &'static str, value: u64) -> Row {
+    Row { name, value }
+}
 
 /// The bounds that a flag may set.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

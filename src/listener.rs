@@ -44,7 +44,7 @@ impl Listener {
         socket.set_tcp_user_timeout(Some(Duration::from_millis(limits::USER_TIMEOUT_MS.into())))?;
         sys::set_notsent_low_water(&socket, limits::NOTSENT_BYTES)?;
         socket.bind(&address.into())?;
-        socket.listen(limits::BACKLOG)?;
+        socket.listen(limits::BACKLOG.into())?;
         Ok(Self { socket: TcpListener::from_std(socket.into()), reserve: reserve() })
     }
 

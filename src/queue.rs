@@ -35,6 +35,7 @@ pub struct Queue {
     front: Option<Piece>,
     /// Bytes of `front` that the socket has taken.
     front_taken: usize,
+    #[allow(clippy::box_collection, reason = "8 bytes of every idle connection instead of 32")]
     behind: Option<Box<VecDeque<Piece>>>,
     bytes: u64,
 }

@@ -25,9 +25,9 @@ pub fn set_notsent_low_water(socket: &impl AsRawFd, bytes: u32) -> io::Result<()
 }
 
 fn set_u32(fd: RawFd, level: i32, name: i32, value: u32) -> io::Result<()> {
-    let length = size_of::<u32>() as libc::socklen_t;
-    // SAFETY: `value` outlives the call, and `length` is its size.
-    let done = unsafe { libc::setsockopt(fd, level, name, (&raw const value).cast(), length) };
+    const LENGTH: libc::socklen_t = 4;
+    // SAFETY: `value` outlives the call, and `LENGTH` is its size.
+    let done = unsafe { libc::setsockopt(fd, level, name, (&raw const value).cast(), LENGTH) };
     if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 

@@ -46,10 +46,18 @@ impl Engine {
             match leave {
                 Leave::Done => self.done(index),
                 Leave::Close => self.close(index),
-                Leave::Slow => self.end(index, Why::Fault(Fault::QueueFull)),
+                Leave::Slow => self.end_slow(index),
             }
         }
         self.leaving = leaving;
+    }
+
+    /// Ends a connection whose reader does not read: what has begun to leave is finished, the rest
+    /// is dropped, so that its last words are next.
+    fn end_slow(&mut self, index: u32) {
+        let Some(conn) = self.conns.get_mut(index as usize) else { return };
+        conn.account.dropped += conn.queue.keep_begun();
+        self.end(index, Why::Fault(Fault::QueueFull));
     }
 
     /// Tells every subscriber that its channel is no more.

@@ -9,7 +9,7 @@
 //! HTTP/1.1 200 OK                                       a message has come
 //! Content-Type: application/json
 //! ETag: "1763712345678-2"
-//! Content-Length: 121
+//! Content-Length: 117
 //!
 //! {"messages":[{"id":"1763712345678-2","time":1763712350000,"channel":"news","data":"hello"}],
 //!  "next":"1763712345678-2"}

@@ -214,13 +214,13 @@ impl Out<'_> {
 /// What a peer sends on a one-way stream means nothing: it is dropped, within a budget.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Ignored {
-    bytes: u64,
+    bytes: usize,
 }
 
 impl Ignored {
     /// Drops `bytes`; too many of them are a fault.
     pub fn receive(&mut self, bytes: &[u8]) -> Result<usize, Fault> {
-        self.bytes += bytes.len() as u64;
+        self.bytes += bytes.len();
         if self.bytes > limits::STREAM_INPUT_BYTES_MAX {
             return Err(Fault::StreamInput);
         }

@@ -10,7 +10,7 @@
 //! HTTP/1.1 200 OK                                   … or what there is, and the next cursor
 //! Content-Type: application/json
 //! ETag: "1763712345678-2"
-//! Content-Length: 121
+//! Content-Length: 117
 //!
 //! {"messages":[{"id":"1763712345678-2","time":1763712350000,"channel":"news","data":"hello"}],
 //!  "next":"1763712345678-2"}
@@ -162,7 +162,7 @@ mod tests {
     fn ends() {
         let mut stage = Stage::new();
         let mut poll = stage.open::<Poll>(REQUEST).unwrap();
-        (stage.said(), stage.left());
+        stage.clear();
         poll.end(Why::Drain, &mut stage.out());
         assert_eq!((stage.said().as_str(), stage.left()), ("", vec![Act::Close]));
     }

@@ -183,7 +183,7 @@ pub fn encode(batch: &Batch<'_>, style: Style) -> Frame {
         let _ = write!(id, "{}-{first}", batch.cursor.epoch);
         let data = String::from_utf8_lossy(&data);
         let told = event_stream::encode(Some(&id), Some("gap"), &data, &mut bytes);
-        made += Made::control(told.map_or(0, |told| told.total() as usize));
+        made += told.map_or_else(|_| Made::default(), |told| told.as_control());
     }
     for event in batch.events {
         id.clear();
@@ -261,7 +261,7 @@ mod tests {
     fn receives() {
         let mut stage = Stage::new();
         let mut sse = stage.open::<Sse>(REQUEST).unwrap();
-        let most = vec![b'x'; limits::STREAM_INPUT_BYTES_MAX as usize];
+        let most = vec![b'x'; limits::STREAM_INPUT_BYTES_MAX];
         assert_eq!(sse.receive(&most, &mut stage.out()), Ok(most.len()));
         assert_eq!(sse.receive(b"x", &mut stage.out()), Err(Fault::StreamInput));
     }
@@ -312,7 +312,7 @@ mod tests {
         ] {
             let mut stage = Stage::new();
             let mut sse = stage.open::<Sse>(REQUEST).unwrap();
-            (stage.said(), stage.left());
+            stage.clear();
             sse.end(why, &mut stage.out());
             assert_eq!((stage.said().as_str(), stage.left()), (words, vec![Act::Close]));
         }

@@ -106,6 +106,12 @@ impl Stage {
         bytes
     }
 
+    /// Forgets what was queued and left so far.
+    pub(super) fn clear(&mut self) {
+        self.said_bytes();
+        self.left();
+    }
+
     /// What the mechanism has left to be done since the last look.
     pub(super) fn left(&mut self) -> Vec<Act> {
         std::mem::take(&mut self.acts)

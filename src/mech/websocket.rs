@@ -379,7 +379,7 @@ mod tests {
     fn receives() {
         let mut stage = Stage::new();
         let mut socket = stage.open::<WebSocket>(REQUEST).unwrap();
-        (stage.said(), stage.left());
+        stage.clear();
         let hello = b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58";
         assert_eq!(socket.receive(hello, &mut stage.out()), Ok(hello.len()));
         let payload = Payload::Text("Hello".into());
@@ -434,7 +434,7 @@ mod tests {
         ] {
             let mut stage = Stage::new();
             let mut socket = stage.open::<WebSocket>(REQUEST).unwrap();
-            (stage.said(), stage.left());
+            stage.clear();
             socket.end(why, &mut stage.out());
             assert_eq!(stage.said(), words);
         }

@@ -20,7 +20,8 @@
 //! 0                                            the last chunk: the stream is over
 //! ```
 //!
-//! Cost: per message its JSON envelope, and 5 to 7 bytes of chunk framing.
+//! Cost: per message its JSON envelope and a newline, and 4 bytes of chunk beside the hexadecimal
+//! digits of its length.
 //!
 //! It cannot be read by `XMLHttpRequest` without keeping all that came before it: `responseText`
 //! only grows. `fetch` reads it piece by piece.
@@ -52,7 +53,7 @@ impl Mechanism for XhrStream {
         address: "/c/{channel}/stream",
         opens_with: "200 application/x-ndjson, chunked",
         direction: "server to client",
-        framing: "JSON envelope + 5 to 7 B of chunk",
+        framing: "JSON envelope + 5 B and the length of chunk",
         client: "fetch with a reader, XMLHttpRequest",
         reconnects: "by the page",
         cannot: "forget: responseText only grows",
@@ -119,7 +120,7 @@ pub fn encode(batch: &Batch<'_>, coding: Coding) -> Frame {
     if let Some(gap) = batch.gap {
         json::encode_gap(gap, &mut line);
         line.push(b'\n');
-        made += Made::control(coding.wrap(&line, &mut bytes, 0).total() as usize);
+        made += coding.wrap(&line, &mut bytes, 0).as_control();
     }
     for event in batch.events {
         line.clear();
@@ -184,7 +185,7 @@ mod tests {
     fn receives() {
         let mut stage = Stage::new();
         let mut stream = stage.open::<XhrStream>(REQUEST).unwrap();
-        let most = vec![b'x'; limits::STREAM_INPUT_BYTES_MAX as usize];
+        let most = vec![b'x'; limits::STREAM_INPUT_BYTES_MAX];
         assert_eq!(stream.receive(&most, &mut stage.out()), Ok(most.len()));
         assert_eq!(stream.receive(b"x", &mut stage.out()), Err(Fault::StreamInput));
     }
@@ -232,7 +233,7 @@ mod tests {
         ] {
             let mut stage = Stage::new();
             let mut stream = stage.open::<XhrStream>(REQUEST).unwrap();
-            (stage.said(), stage.left());
+            stage.clear();
             stream.end(why, &mut stage.out());
             assert_eq!(
                 stage.said_bytes().escape_ascii().to_string(),

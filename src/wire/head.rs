@@ -77,10 +77,9 @@ impl<'b, 'r> Head<'b, 'r> {
 /// use pushscope::wire::head::{self, Method, Scan};
 ///
 /// let bytes = b"GET /c/news/sse HTTP/1.1\r\nHost: h\r\nLast-Event-ID: 17-4\r\n\r\n";
-/// let mut room = head::room();
-/// let Ok(Parse::Complete(head, taken)) = head::parse(bytes, &mut Scan::default(), &mut room) else {
-///     panic!()
-/// };
+/// let (mut scan, mut room) = (Scan::default(), head::room());
+/// let parsed = head::parse(bytes, &mut scan, &mut room);
+/// let Ok(Parse::Complete(head, taken)) = parsed else { panic!() };
 /// assert_eq!((head.method, head.target, taken), (Method::Get, "/c/news/sse", bytes.len()));
 /// assert_eq!(head.text("last-event-id"), Some("17-4"));
 /// ```

@@ -316,6 +316,34 @@ fn what_is_wrong_is_refused_at_its_first_byte() {
     }
 }
 
+/// (name, bytes, error): whole heads in which httparse sees nothing wrong.
+const TOLERATED: &[(&str, &[u8], HeadError)] = &[
+    ("LF before", b"\nGET / HTTP/1.0\r\n\r\n", H::Field(F::LfBare)),
+    ("CRLF and LF before", b"\r\n\nGET / HTTP/1.0\r\n\r\n", H::Field(F::LfBare)),
+    ("three empty lines", b"\r\n\r\n\r\nGET / HTTP/1.0\r\n\r\n", H::EmptyLinesTooMany),
+    ("a long method", b"ABCDEFGHIJKLMNOPQRSTUVWXY / HTTP/1.0\r\n\r\n", H::MethodTooLong),
+    ("a target of UTF-8", b"GET /\xc3\xa9 HTTP/1.0\r\n\r\n", H::TargetInvalid),
+    ("LF behind the version", b"GET / HTTP/1.0\nA: b\r\n\r\n", H::Field(F::LfBare)),
+    ("LF behind the first field", b"GET / HTTP/1.0\r\nA: b\nC: d\r\n\r\n", H::Field(F::LfBare)),
+    ("LF behind the last field", b"GET / HTTP/1.0\r\nA: b\n\r\n", H::Field(F::LfBare)),
+    ("LF behind white space", b"GET / HTTP/1.0\r\nA: b \nC: d\r\n\r\n", H::Field(F::LfBare)),
+    ("LF behind an empty value", b"GET / HTTP/1.0\r\nA:\nC: d\r\n\r\n", H::Field(F::LfBare)),
+    ("LF as the blank line", b"GET / HTTP/1.0\r\nA: b\r\n\n", H::Field(F::LfBare)),
+    ("LF as the blank line at once", b"GET / HTTP/1.0\r\n\n", H::Field(F::LfBare)),
+    ("LF everywhere", b"GET / HTTP/1.0\nA: b\n\n", H::Field(F::LfBare)),
+];
+
+#[test]
+fn what_httparse_tolerates_is_refused() {
+    for (name, bytes, error) in TOLERATED {
+        let mut lines = [httparse::EMPTY_HEADER; FIELDS_MAX];
+        let parsed = httparse::Request::new(&mut lines).parse(bytes);
+        assert_eq!(parsed, Ok(Status::Complete(bytes.len())), "{name}");
+        assert_eq!(whole(bytes), format!("{error:?}"), "{name}");
+        assert_eq!(byte_by_byte(bytes), format!("{error:?}"), "{name}, byte by byte");
+    }
+}
+
 #[test]
 fn what_a_head_may_not_say_is_refused() {
     for (name, lines, error) in REFUSED {
@@ -418,13 +446,17 @@ fn nearly_a_head() -> impl Strategy<Value = Vec<u8>> {
     let pieces = prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat());
     let begun =
         prop::sample::select(vec!["", "GET / HTTP/1.1\r\n", "GET / HTTP/1.1\r\nHost: h\r\n"]);
-    let flip = prop::option::of((any::<prop::sample::Index>(), any::<u8>()));
-    (begun, pieces, flip).prop_map(|(begun, pieces, flip)| {
-        let mut bytes = [begun.as_bytes(), pieces.as_bytes(), b"\r\n\r\n"].concat();
-        if let Some((index, byte)) = flip {
-            *index.get_mut(&mut bytes) = byte;
-        }
-        bytes
+    let nearly = (begun, pieces).prop_map(|(begun, pieces)| [begun, &pieces, "\r\n\r\n"].concat());
+    let right = prop::sample::select(CASES).prop_map(|(_, _, bytes)| bytes.to_vec());
+    let byte = prop_oneof![prop::sample::select(b"\r\n \t:\0/,".to_vec()), any::<u8>()];
+    let edit = (any::<prop::sample::Index>(), 0..2_usize, prop::option::of(byte));
+    let edits = prop::collection::vec(edit, 0..3);
+    (prop_oneof![nearly.prop_map(String::into_bytes), right], edits).prop_map(|(bytes, edits)| {
+        edits.iter().fold(bytes, |mut bytes, (at, removed, added)| {
+            let at = at.index(bytes.len() - 1);
+            bytes.splice(at..at + removed, *added);
+            bytes
+        })
     })
 }
 
