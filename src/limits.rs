@@ -21,7 +21,8 @@ pub const TARGET_BYTES_MAX: usize = 8 * 1024;
 pub const FIELDS_MAX: usize = 100;
 /// Bytes of a message, published or received: 413, or 1009, at the announcement.
 pub const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
-/// Bytes that chunk sizes and extensions of one body may take: framing is a budget. Beyond: 400.
+/// Needless bytes of the chunks of one body - leading zeros, white space, extensions - before 400:
+/// honest sizes are no overhead, or 1 MiB in chunks of 64 bytes would be refused.
 pub const CHUNK_OVERHEAD_BYTES_MAX: usize = 16 * 1024;
 /// Bytes of a trailer section, which is read and dropped. Beyond: 431.
 pub const TRAILER_BYTES_MAX: usize = 8 * 1024;

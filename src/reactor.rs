@@ -27,6 +27,7 @@ use crate::listener::{Accepted, Listener};
 /// The loop and everything in it.
 pub struct Reactor {
     poll: Poll,
+    events: Events,
     engine: Engine,
     listener: Option<Listener>,
     /// The socket of each connection, at its slot of the engine's slab.
@@ -34,6 +35,8 @@ pub struct Reactor {
     connections_max: usize,
     /// Sockets that may hold more than their turn allowed to read.
     carry: Vec<Token>,
+    /// Sockets that may take more than their turn allowed to write.
+    unwritten: Vec<Token>,
     /// Whether the listener may hold more than its turn allowed to accept.
     accepting: Accepting,
     signals: Option<Signals>,
@@ -134,11 +137,13 @@ impl Reactor {
         let clock = Clock { began: std::time::Instant::now() };
         Ok(Self {
             poll,
+            events: Events::with_capacity(limits::EVENTS_PER_TURN),
             engine: Engine::new(config, clock.now()),
             listener: Some(listener),
             sockets: Vec::new(),
             connections_max: usize::try_from(connections_max).unwrap_or(usize::MAX),
             carry: Vec::new(),
+            unwritten: Vec::new(),
             accepting: Accepting::Ready,
             signals: None,
             inbox: Inbox { receiver, handle },
@@ -169,27 +174,33 @@ impl Reactor {
 
     /// Runs until it is drained.
     pub fn run(&mut self) -> io::Result<()> {
-        let mut events = Events::with_capacity(limits::EVENTS_PER_TURN);
-        loop {
-            match self.poll.poll(&mut events, self.patience()) {
-                Ok(()) => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error),
-            }
-            self.engine.begin(self.clock.now());
-            for event in &events {
-                self.event(event);
-            }
-            self.accept();
-            self.carry_on();
-            self.engine.tick();
-            self.engine.settle();
-            self.flush();
-            self.sweep();
-            if self.is_over() {
-                return Ok(());
-            }
+        while !self.is_over() {
+            self.turn(self.patience())?;
         }
+        Ok(())
+    }
+
+    /// One turn: sleeps for at most `patience`, or until something happens, and does all of it.
+    pub fn turn(&mut self, patience: Option<Duration>) -> io::Result<()> {
+        let mut events = std::mem::replace(&mut self.events, Events::with_capacity(0));
+        let polled = self.poll.poll(&mut events, patience);
+        if let Err(error) = polled
+            && error.kind() != io::ErrorKind::Interrupted
+        {
+            return Err(error);
+        }
+        self.engine.begin(self.clock.now());
+        for event in &events {
+            self.event(event);
+        }
+        self.events = events;
+        self.accept();
+        self.carry_on();
+        self.engine.tick();
+        self.engine.settle();
+        self.flush();
+        self.sweep();
+        Ok(())
     }
 
     /// How long the loop may sleep: not at all while something waits for its turn.
@@ -262,7 +273,8 @@ impl Reactor {
         self.leaving = Some(now.after(self.engine.drain_us_max()));
     }
 
-    fn is_over(&self) -> bool {
+    /// Whether everybody has left, or had time enough to leave.
+    pub fn is_over(&self) -> bool {
         self.leaving.is_some_and(|at| self.engine.is_empty() || at <= self.clock.now().at)
     }
 
@@ -360,6 +372,9 @@ impl Reactor {
         while let Some(token) = self.engine.next_dirty() {
             self.flush_conn(token);
         }
+        for token in self.unwritten.drain(..) {
+            self.engine.writable(token);
+        }
     }
 
     fn flush_conn(&mut self, token: Token) {
@@ -383,7 +398,7 @@ impl Reactor {
                     }
                     budget = budget.saturating_sub(taken);
                     if budget == 0 {
-                        self.engine.writable(token);
+                        self.unwritten.push(token);
                         break;
                     }
                 }

@@ -94,7 +94,7 @@ pub const FAULTS: &[Row] = &[
     client(Fault::Body(BodyError::Chunked(C::ContentTooLong)), "chunks_too_long", "RFC 9110 §15.5.14", 413, W::PROTOCOL_ERROR,
         "The chunks announce more content than this server takes."),
     client(Fault::Body(BodyError::Chunked(C::OverheadTooLong)), "chunk_overhead_too_long", "RFC 9112 §7.1.1", 400, W::PROTOCOL_ERROR,
-        "Chunk sizes and extensions take more than 16,384 bytes."),
+        "Extensions, white space and leading zeros of chunk sizes take more than 16,384 bytes."),
     client(Fault::Body(BodyError::Chunked(C::DataUnterminated)), "chunk_unterminated", "RFC 9112 §7.1", 400, W::PROTOCOL_ERROR,
         "A chunk is not followed by CR LF: its size is wrong."),
     client(Fault::Body(BodyError::Chunked(C::LfBare)), "chunk_lf_bare", "RFC 9112 §7.1", 400, W::PROTOCOL_ERROR,
