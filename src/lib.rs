@@ -8,7 +8,7 @@
 //!
 //! ```text
 //!   kernel                                                                  kernel
-//!     │ read                                                                   ▲ writev, once a turn
+//!     │ read                                                 writev, once a turn ▲
 //!     ▼                                                                        │
 //!   reactor ── token ──▶ engine ──▶ conn ──▶ wire parser ──▶ mechanism       queue ◀─┐
 //!                          ▲                (borrowed view)    │ acts          ▲      │
@@ -74,6 +74,7 @@
 
 pub mod answer;
 pub mod api;
+pub mod client;
 pub mod clock;
 pub mod conn;
 pub mod cost;

@@ -29,6 +29,24 @@ impl Piece {
     }
 }
 
+impl From<Vec<u8>> for Piece {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Own(bytes)
+    }
+}
+
+impl<const N: usize> From<&'static [u8; N]> for Piece {
+    fn from(bytes: &'static [u8; N]) -> Self {
+        Self::Static(bytes)
+    }
+}
+
+impl From<&'static [u8]> for Piece {
+    fn from(bytes: &'static [u8]) -> Self {
+        Self::Static(bytes)
+    }
+}
+
 /// Pieces in the order in which the socket is to take them.
 #[derive(Debug, Default)]
 pub struct Queue {

@@ -192,7 +192,7 @@ const HEARTBEAT: &[u8] = b"<!---->\n";
 mod tests {
     use super::*;
     use crate::event::Gap;
-    use crate::mech::stage::{CHANNEL, SIZES, Stage, batch, text};
+    use crate::mech::mould::stage::{CHANNEL, SIZES, Stage, batch, text};
 
     const REQUEST: &str = "GET /c/c/iframe HTTP/1.1\r\nHost: h\r\n\r\n";
 

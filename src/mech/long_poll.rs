@@ -204,7 +204,7 @@ mod tests {
     use super::*;
     use crate::event::Gap;
     use crate::limits;
-    use crate::mech::stage::{CHANNEL, SIZES, Stage, batch, event, text};
+    use crate::mech::mould::stage::{CHANNEL, SIZES, Stage, batch, event, text};
 
     const REQUEST: &str = "GET /c/c/longpoll?since=7-9 HTTP/1.1\r\nHost: h\r\n\r\n";
 

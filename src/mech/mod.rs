@@ -5,8 +5,6 @@ pub mod long_poll;
 pub mod mould;
 pub mod poll;
 pub mod sse;
-#[cfg(test)]
-mod stage;
 pub mod websocket;
 pub mod xhr_stream;
 

@@ -4,6 +4,9 @@
 //! ticks when its deadline has passed, and ends. It never touches a socket: it queues bytes on its
 //! [`Out`], and leaves there the [`Act`]s that the engine settles after the call.
 
+#[cfg(test)]
+pub(crate) mod stage;
+
 use crate::answer::{Answer, Manner};
 use crate::clock::{Instant, Now};
 use crate::cost::{Account, Made};
@@ -181,9 +184,10 @@ impl Out<'_> {
     }
 
     /// Queues bytes that carry no message.
-    pub fn send_control(&mut self, bytes: &'static [u8]) {
-        self.account.made += Made::control(bytes.len());
-        self.queue.push(Piece::Static(bytes));
+    pub fn send_control(&mut self, piece: impl Into<Piece>) {
+        let piece = piece.into();
+        self.account.made += Made::control(piece.bytes().len());
+        self.queue.push(piece);
     }
 
     /// Queues a whole answer.
@@ -277,8 +281,7 @@ impl Coding {
     pub fn send_control(self, part: &[u8], out: &mut Out<'_>) {
         let mut bytes = Vec::with_capacity(part.len() + 16);
         self.wrap(part, &mut bytes, 0);
-        let made = Made::control(bytes.len());
-        out.send(bytes, made);
+        out.send_control(bytes);
     }
 
     /// Ends the answer.

@@ -83,7 +83,7 @@ impl Mechanism for Poll {
 mod tests {
     use super::*;
     use crate::event::Gap;
-    use crate::mech::stage::{SIZES, Stage, batch, text};
+    use crate::mech::mould::stage::{SIZES, Stage, batch, text};
 
     const REQUEST: &str = "GET /c/c/poll?since=7-9 HTTP/1.1\r\nHost: h\r\n\r\n";
 

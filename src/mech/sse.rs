@@ -129,8 +129,7 @@ impl Mechanism for Sse {
             Why::Drain => {
                 let mut bytes = Vec::new();
                 event_stream::encode_retry(limits::RETRY_MS, &mut bytes);
-                let made = Made::control(bytes.len());
-                out.send(bytes, made);
+                out.send_control(bytes);
             }
             Why::Deleted => out.send_control(b"event: end\ndata: the channel was deleted\n\n"),
             Why::Fault(_) => {}
@@ -146,9 +145,7 @@ impl Sse {
             return out.send_control(b"retry: 1000\ndata: Connection succeeded\n\n");
         }
         if door.replay.events.is_empty() && door.replay.gap.is_none() {
-            let bytes = format!("id: {}\n\n", door.replay.cursor).into_bytes();
-            let made = Made::control(bytes.len());
-            out.send(bytes, made);
+            out.send_control(format!("id: {}\n\n", door.replay.cursor).into_bytes());
         }
     }
 
@@ -221,7 +218,7 @@ const ORDER_FINISH_ID: &str = "6666";
 mod tests {
     use super::*;
     use crate::event::Gap;
-    use crate::mech::stage::{CHANNEL, SIZES, Stage, batch, event, text};
+    use crate::mech::mould::stage::{CHANNEL, SIZES, Stage, batch, event, text};
 
     const REQUEST: &str = "GET /c/c/sse HTTP/1.1\r\nHost: h\r\n\r\n";
 

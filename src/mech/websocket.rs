@@ -29,13 +29,13 @@
 
 use crate::clock::Instant;
 use crate::cost::Made;
-use crate::event::{Batch, Event, Payload};
+use crate::event::{Batch, Payload};
 use crate::fault::Fault;
 use crate::frame::{Encoding, Frame, Frames};
 use crate::id::{ChannelKey, Kind};
 use crate::limits;
 use crate::mech::mould::{Act, Address, Card, Door, Dress, Mechanism, Out, Why};
-use crate::wire::ws_frame::{self, CloseCode, Opcode, Role};
+use crate::wire::ws_frame::{self, CloseCode, FrameHead, Opcode, Role, encode_frame};
 use crate::wire::ws_message::{Assembler, Message};
 use crate::wire::{json, ws_handshake};
 
@@ -43,9 +43,9 @@ use crate::wire::{json, ws_handshake};
 #[derive(Debug)]
 pub struct WebSocket {
     assembler: Assembler,
-    style: Style,
+    dress: Dress,
     state: State,
-    use_: Use,
+    then: Use,
     pings_missed: u8,
     deadline: Instant,
 }
@@ -57,15 +57,6 @@ enum State {
     Open,
     /// Our close frame is out; only the peer's is awaited. Call: receive, tick. Next: the end.
     Closing,
-}
-
-/// What messages look like on the way out.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Style {
-    /// The payload is the message.
-    Bare,
-    /// The message is JSON that holds the payload.
-    Envelope,
 }
 
 /// What becomes of the messages that the client sends.
@@ -98,33 +89,32 @@ impl Mechanism for WebSocket {
     fn open(door: &Door<'_>, out: &mut Out<'_>) -> Result<Self, Fault> {
         let handshake = ws_handshake::check(door.head)?;
         let protocol = handshake.protocol(&[ENVELOPE_PROTOCOL, BARE_PROTOCOL]);
-        let style = match (door.dress, protocol) {
-            (Dress::Envelope, _) | (_, Some(ENVELOPE_PROTOCOL)) => Style::Envelope,
-            _ => Style::Bare,
+        let dress = match protocol {
+            Some(ENVELOPE_PROTOCOL) => Dress::Envelope,
+            _ => door.dress,
         };
         let missed = door.replay.gap.map(|gap| gap.missed.to_string());
         let extra = missed.as_deref().map(|missed| ("Pushscope-Gap", missed));
         out.send_head(ws_handshake::encode_answer(&handshake, protocol, extra.as_slice()));
-        let use_ = match (door.address, door.channel) {
+        let then = match (door.address, door.channel) {
             (Address::Chat, Some(channel)) => Use::Chat(channel, door.session),
             (Address::Article, Some(channel)) => Use::Receive(channel),
             (_, Some(channel)) => Use::Publish(channel),
             (_, None) => Use::Echo,
         };
-        let mut socket = Self {
+        let socket = Self {
             assembler: Assembler::new(Role::Client),
-            style,
+            dress,
             state: State::Open,
-            use_,
+            then,
             pings_missed: 0,
-            deadline: Instant::ZERO,
+            deadline: ping_at(out),
         };
         socket.greet(door, out);
         if !door.replay.events.is_empty() {
-            let frame = encode(&door.replay, style);
+            let frame = encode(&door.replay, dress);
             out.share(&frame);
         }
-        socket.deadline = ping_at(out);
         if let Some(channel) = door.channel {
             out.act(Act::Subscribe(channel));
         }
@@ -150,7 +140,11 @@ impl Mechanism for WebSocket {
         if batch.events.is_empty() || self.state == State::Closing {
             return;
         }
-        out.share(frames.shared(self.style.encoding(), || encode(batch, self.style)));
+        let encoding = match self.dress {
+            Dress::Bare => Encoding::WebSocket,
+            Dress::Envelope => Encoding::WebSocketEnvelope,
+        };
+        out.share(frames.shared(encoding, || encode(batch, self.dress)));
     }
 
     fn tick(&mut self, out: &mut Out<'_>) -> Result<(), Fault> {
@@ -163,7 +157,7 @@ impl Mechanism for WebSocket {
             return Err(Fault::PongMissing);
         }
         self.pings_missed += 1;
-        out.send_control(PING);
+        send_control(Opcode::Ping, b"", out);
         self.deadline = ping_at(out);
         Ok(())
     }
@@ -192,37 +186,32 @@ impl Mechanism for WebSocket {
 impl WebSocket {
     /// Tells a client that wants envelopes where the stream stands, and what it has missed.
     fn greet(&self, door: &Door<'_>, out: &mut Out<'_>) {
-        if self.style != Style::Envelope || door.channel.is_none() {
+        if self.dress != Dress::Envelope || door.channel.is_none() {
             return;
         }
-        let text = match door.replay.gap {
-            Some(gap) => {
-                let mut json = Vec::new();
-                json::encode_gap(gap, &mut json);
-                json
-            }
-            None => format!("{{\"next\":\"{}\"}}", door.replay.cursor).into_bytes(),
-        };
-        let mut bytes = Vec::new();
-        ws_frame::encode_frame(Opcode::Text, &text, &mut bytes);
-        let made = Made::control(bytes.len());
-        out.send(bytes, made);
+        let mut text = Vec::new();
+        match door.replay.gap {
+            Some(gap) => json::encode_gap(gap, &mut text),
+            None => text.extend(format!("{{\"next\":\"{}\"}}", door.replay.cursor).bytes()),
+        }
+        send_control(Opcode::Text, &text, out);
     }
 
     fn message(&mut self, message: Message, out: &mut Out<'_>) {
         let payload = match message {
-            Message::Text(text) if self.use_ == Use::Echo => {
+            Message::Text(text) if self.then == Use::Echo => {
                 return echo(Opcode::Text, text.into_bytes(), out);
             }
-            Message::Binary(bytes) if self.use_ == Use::Echo => {
+            Message::Binary(bytes) if self.then == Use::Echo => {
                 return echo(Opcode::Binary, bytes, out);
             }
             Message::Text(text) => Payload::Text(text.into()),
             Message::Binary(bytes) => Payload::Binary(bytes.into()),
-            Message::Ping(data) => return pong(data.as_slice(), out),
+            // RFC 6455 §5.5.3: with the same application data.
+            Message::Ping(data) => return send_control(Opcode::Pong, data.as_slice(), out),
             Message::Pong(_) | Message::Close(_) => return,
         };
-        match (self.use_, payload) {
+        match (self.then, payload) {
             (Use::Publish(channel), payload) => out.act(Act::Publish(channel, payload)),
             (Use::Receive(channel), payload) => out.act(Act::Receive(channel, payload)),
             (Use::Chat(channel, session), Payload::Text(text)) => {
@@ -240,19 +229,17 @@ impl WebSocket {
     fn close(&mut self, code: CloseCode, reason: &str, out: &mut Out<'_>) {
         let mut bytes = Vec::new();
         ws_frame::encode_close(code, reason, &mut bytes);
-        let made = Made::control(bytes.len());
-        out.send(bytes, made);
+        out.send_control(bytes);
         self.state = State::Closing;
         self.deadline = out.now.at.after(limits::CLOSE_US_MAX);
     }
 
     /// The peer's close frame: echo its code, unless ours is out already, and close.
     fn answer_close(&mut self, code: Option<CloseCode>, out: &mut Out<'_>) {
-        if self.state == State::Open {
-            match code {
-                Some(code) => self.close(code, "", out),
-                None => out.send_control(CLOSE_WITHOUT_CODE),
-            }
+        match code {
+            _ if self.state == State::Closing => {}
+            Some(code) => self.close(code, "", out),
+            None => send_control(Opcode::Close, b"", out),
         }
         self.state = State::Closing;
         // RFC 6455 §7.1.1: the server closes the TCP connection first.
@@ -260,61 +247,45 @@ impl WebSocket {
     }
 }
 
-impl Style {
-    const fn encoding(self) -> Encoding {
-        match self {
-            Self::Bare => Encoding::WebSocket,
-            Self::Envelope => Encoding::WebSocketEnvelope,
-        }
-    }
-}
-
 /// One frame per message.
-pub fn encode(batch: &Batch<'_>, style: Style) -> Frame {
+pub fn encode(batch: &Batch<'_>, dress: Dress) -> Frame {
     let mut bytes = Vec::new();
     let mut made = Made::default();
     for event in batch.events {
-        made += encode_event(event, style, &mut bytes);
+        let (before, payload) = (bytes.len(), event.payload.bytes());
+        match (dress, &event.payload) {
+            (Dress::Bare, Payload::Text(_)) => encode_frame(Opcode::Text, payload, &mut bytes),
+            (Dress::Bare, Payload::Binary(_)) => encode_frame(Opcode::Binary, payload, &mut bytes),
+            (Dress::Envelope, _) => {
+                let mut message = Vec::new();
+                json::encode_message(event, &mut message);
+                encode_frame(Opcode::Text, &message, &mut bytes);
+            }
+        }
+        made += Made::wrapped(bytes.len() - before, payload.len());
     }
     Frame::new(bytes, made)
 }
 
-fn encode_event(event: &Event, style: Style, bytes: &mut Vec<u8>) -> Made {
-    let before = bytes.len();
-    let payload = event.payload.bytes();
-    match (style, &event.payload) {
-        (Style::Envelope, _) => {
-            let mut message = Vec::new();
-            json::encode_message(event, &mut message);
-            ws_frame::encode_frame(Opcode::Text, &message, bytes);
-        }
-        (Style::Bare, Payload::Text(_)) => ws_frame::encode_frame(Opcode::Text, payload, bytes),
-        (Style::Bare, Payload::Binary(_)) => ws_frame::encode_frame(Opcode::Binary, payload, bytes),
-    }
-    Made::wrapped(bytes.len() - before, payload.len())
-}
-
-/// The same message back: its buffer becomes the payload of our frame, uncopied.
+/// The same message back: a long one's buffer becomes the payload of our frame, uncopied.
 fn echo(opcode: Opcode, payload: Vec<u8>, out: &mut Out<'_>) {
     let length = payload.len();
-    let head = ws_frame::FrameHead { fin: true, opcode, masking_key: None, length: length as u64 };
-    let mut bytes = Vec::with_capacity(ws_frame::head_bytes(length) + small(length));
+    let mut bytes = Vec::with_capacity(ws_frame::head_bytes(length) + length.min(SMALL_BYTES));
+    let head = FrameHead { fin: true, opcode, masking_key: None, length: length as u64 };
     ws_frame::encode(head, &mut bytes);
+    out.account.made += Made::framing(bytes.len()) + Made::wrapped(length, length);
     if length <= SMALL_BYTES {
         bytes.extend_from_slice(&payload);
-        let made = Made::wrapped(bytes.len(), length);
-        return out.send(bytes, made);
+        return out.queue.push(bytes.into());
     }
-    let made = Made::framing(bytes.len());
-    out.send(bytes, made);
-    out.send(payload, Made::wrapped(length, length));
+    out.queue.push(bytes.into());
+    out.queue.push(payload.into());
 }
 
-fn pong(data: &[u8], out: &mut Out<'_>) {
-    let mut bytes = Vec::with_capacity(data.len() + 2);
-    ws_frame::encode_frame(Opcode::Pong, data, &mut bytes);
-    let made = Made::control(bytes.len());
-    out.send(bytes, made);
+fn send_control(opcode: Opcode, payload: &[u8], out: &mut Out<'_>) {
+    let mut bytes = Vec::with_capacity(ws_frame::head_bytes(payload.len()) + payload.len());
+    encode_frame(opcode, payload, &mut bytes);
+    out.send_control(bytes);
 }
 
 fn ping_at(out: &Out<'_>) -> Instant {
@@ -324,26 +295,18 @@ fn ping_at(out: &Out<'_>) -> Instant {
     out.now.at.after(out.limits.ping_us).round_up(limits::HEARTBEAT_GRAIN_US)
 }
 
-const fn small(length: usize) -> usize {
-    if length <= SMALL_BYTES { length } else { 0 }
-}
-
 /// Below this a copy is cheaper than a second piece of a `writev`.
 const SMALL_BYTES: usize = 4 * 1024;
 /// Messages in their JSON envelope, as with `?envelope=json`.
 pub const ENVELOPE_PROTOCOL: &str = "pushscope.json";
 /// Bare payloads.
 pub const BARE_PROTOCOL: &str = "pushscope.raw";
-/// FIN + ping, no data.
-const PING: &[u8] = &[0x89, 0x00];
-/// FIN + close, no code: what answers a close without one.
-const CLOSE_WITHOUT_CODE: &[u8] = &[0x88, 0x00];
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::event::Gap;
-    use crate::mech::stage::{CHANNEL, SIZES, Stage, batch, event, text};
+    use crate::mech::mould::stage::{CHANNEL, SIZES, Stage, batch, event, text};
 
     const REQUEST: &str = "GET /c/c/ws HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n\
                            Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
@@ -392,10 +355,10 @@ mod tests {
         let binary = event(2, Payload::Binary([0xff, 0x00][..].into()));
         let events = [text(1, "hi"), binary];
         assert_eq!(
-            &*encode(&batch(&events, None), Style::Bare).bytes,
+            &*encode(&batch(&events, None), Dress::Bare).bytes,
             b"\x81\x02hi\x82\x02\xff\x00"
         );
-        let envelope = encode(&batch(&events[..1], None), Style::Envelope);
+        let envelope = encode(&batch(&events[..1], None), Dress::Envelope);
         let message = b"\x81\x32{\"id\":\"7-1\",\"time\":1000,\"channel\":\"c\",\"data\":\"hi\"}";
         assert_eq!(&*envelope.bytes, &message[..], "{}", envelope.bytes.escape_ascii());
     }
@@ -403,7 +366,7 @@ mod tests {
     #[test]
     fn costs() {
         for size in SIZES {
-            let frame = encode(&batch(&[text(1, &"x".repeat(size))], None), Style::Bare);
+            let frame = encode(&batch(&[text(1, &"x".repeat(size))], None), Dress::Bare);
             let framing = match size {
                 0..=125 => 2,
                 126..=65_535 => 4,

@@ -145,7 +145,7 @@ const HEARTBEAT: &[u8] = b"{\"heartbeat\":true}\n";
 mod tests {
     use super::*;
     use crate::event::{Gap, Payload};
-    use crate::mech::stage::{CHANNEL, SIZES, Stage, batch, event, text};
+    use crate::mech::mould::stage::{CHANNEL, SIZES, Stage, batch, event, text};
 
     const REQUEST: &str = "GET /c/c/stream HTTP/1.1\r\nHost: h\r\n\r\n";
 

@@ -24,14 +24,14 @@ function begin() {
   part("dot").addEventListener("animationend", () => part("dot").classList.remove("has-grown"));
   publishes(part("publish"), () => channel);
   copies(part("copy"), part("curl"));
-  addEventListener("popstate", enterByAddress);
+  addEventListener("popstate", () => nameInAddress() !== channel && enter(nameInAddress()));
   addEventListener("pagehide", () => panels.forEach((panel) => panel.stop()));
-  addEventListener("pageshow", ({ persisted }) => persisted && enterByAddress());
+  addEventListener("pageshow", ({ persisted }) => persisted && enter(channel));
   setInterval(complain, COMPLAIN_MS);
   setInterval(() => document.hidden || scheduleRefresh(), REFRESH_MS_MAX);
   // Not before the page has loaded: with a forever frame in it, it never would have.
-  if (document.readyState === "complete") enterByAddress();
-  else addEventListener("load", enterByAddress, { once: true });
+  if (document.readyState === "complete") enter(nameInAddress());
+  else addEventListener("load", () => enter(nameInAddress()), { once: true });
 }
 
 // The channel.
@@ -42,12 +42,12 @@ function choose(submit) {
   field.setCustomValidity(faultOfName(field.value));
   if (!field.reportValidity() || field.value === channel) return;
   history.pushState(null, "", `?${new URLSearchParams({ channel: field.value })}`);
-  enterByAddress();
+  enter(field.value);
 }
 
-function enterByAddress() {
+function nameInAddress() {
   const name = new URLSearchParams(location.search).get("channel") ?? CHANNEL;
-  enter(faultOfName(name) === "" ? name : CHANNEL);
+  return faultOfName(name) === "" ? name : CHANNEL;
 }
 
 /** Reads a channel by all mechanisms, from one cursor. */
@@ -63,6 +63,7 @@ async function enter(name) {
     const about = await askAbout(name);
     if (name !== channel) return; // another one has been chosen meanwhile
     newest = about.newest;
+    mark = parse(newest);
     show(about);
     panels.forEach((panel) => panel.enter(name, newest, mark));
     fault = "";
@@ -70,6 +71,7 @@ async function enter(name) {
     backoff.reset();
   } catch (error) {
     if (name !== channel) return;
+    if (error.name !== "TimeoutError") asking_ms = undefined;
     fault = `The channel cannot be read: ${reasonOf(error)}.`;
     if (!error.isFinal) backoff.wait(() => enter(name));
   }
@@ -90,7 +92,7 @@ function faultOfName(name) {
 /** Quoted for a shell, where only an apostrophe ends a quotation. */
 function curlLine(name) {
   const url = `${location.origin}/c/${encodeURIComponent(name).replaceAll("'", "%27")}`;
-  return `curl -H 'Content-Type: text/plain' --data-raw 'You have a red dot' '${url}'`;
+  return `curl -d 'You have a red dot' '${url}'`;
 }
 
 // The red dot.
@@ -104,7 +106,8 @@ async function askAbout(name) {
 
 function show({ newest: id, unread }) {
   const cursor = parse(id);
-  mark = { ...cursor, offset: cursor.offset - unread };
+  // Of a channel that is gone, the mark where reading stopped is still the one to count from.
+  if (id !== NOTHING) mark = { ...cursor, offset: cursor.offset - unread };
   panels.forEach((panel) => panel.read(mark));
   const dot = part("dot");
   const before = Number(dot.textContent);

@@ -21,6 +21,7 @@ export class Panel {
   #mark = parse();
   #received = 0;
   #bytes = 0;
+  #delay_ms;
   /** What is to be drawn in the next frame. */
   #entries = [];
   #frame;
@@ -69,6 +70,7 @@ export class Panel {
     this.#mark = mark;
     this.#received = 0;
     this.#bytes = 0;
+    this.#delay_ms = undefined;
     this.#entries = [];
     this.#parts.messages.replaceChildren();
     this.start();
@@ -115,7 +117,10 @@ export class Panel {
       },
       message: (message) => this.#receive(message),
       gap: (gap) => this.#miss(gap),
-      bytes: (count) => (this.#bytes += count),
+      bytes: (count) => {
+        this.#bytes += count;
+        this.#draw();
+      },
     };
   }
 
@@ -138,7 +143,7 @@ export class Panel {
     const delay_ms = Date.now() - message.time;
     this.#received += 1;
     this.#seen = parse(message.id);
-    this.#parts.delay.textContent = milliseconds(delay_ms);
+    this.#delay_ms = delay_ms;
     this.#keep({ message, delay_ms });
     this.#page.arrived(this, message, delay_ms);
   }
@@ -162,7 +167,7 @@ export class Panel {
   }
 
   #drawNow() {
-    const { messages, received, unread, bytes, toggle } = this.#parts;
+    const { messages, received, unread, delay, bytes, toggle } = this.#parts;
     const items = this.#entries.map((entry) => (entry.gap ? gapItem(entry) : messageItem(entry)));
     this.#entries = [];
     messages.prepend(...items.reverse());
@@ -170,6 +175,7 @@ export class Panel {
     received.textContent = this.#received.toLocaleString("en");
     unread.textContent = this.unread.toLocaleString("en");
     unread.classList.toggle("is-lit", this.unread > 0);
+    delay.textContent = this.#delay_ms === undefined ? "–" : milliseconds(this.#delay_ms);
     bytes.textContent = this.#section.dataset.bytes ?? `${this.#bytes.toLocaleString("en")} B`;
     toggle.textContent = this.isRunning ? "Stop" : "Start";
     toggle.setAttribute("aria-label", `${toggle.textContent} ${this.title}`);
@@ -198,10 +204,10 @@ function messageItem({ message, delay_ms }) {
 function gapItem({ gap }) {
   const count = gap.gap ?? 0;
   const lost = `${count} message${count === 1 ? " was" : "s were"} missed`;
-  const why = gap.epoch_changed
-    ? "the log has begun anew, and what the old one held is gone"
-    : "the log no longer reaches back that far";
-  return element("li", `Gap: ${lost}; ${why}.`, "gap");
+  const words = gap.epoch_changed
+    ? `the log has begun anew; ${lost} of it, and of the old one nobody knows how many`
+    : `${lost}; the log no longer reaches back that far`;
+  return element("li", `Gap: ${words}.`, "gap");
 }
 
 /** The message's text, and nothing but text. */

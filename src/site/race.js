@@ -3,39 +3,48 @@
 import { isAfter, parse } from "./cursor.js";
 import { milliseconds } from "./panel.js";
 
-/** The rows of the figure, one per mechanism. */
+/** The rows `<tr data-mechanism>` of a table. */
 export class Race {
-  #rows = new Map();
+  #rows;
   #message = parse();
+  /** By mechanism, how long the message took. */
+  #delays_ms = new Map();
+  #frame;
 
-  /** Reads the rows `<tr data-mechanism>` of a table. */
   constructor(table) {
-    for (const row of table.querySelectorAll("[data-mechanism]")) {
-      this.#rows.set(row.dataset.mechanism, row);
-    }
+    this.#rows = [...table.querySelectorAll("[data-mechanism]")];
   }
 
   /** A message has arrived by one of them: the newest one has the figure. */
   arrived(mechanism, message, delay_ms) {
     const id = parse(message.id);
     if (isAfter(this.#message, id)) return;
-    if (isAfter(id, this.#message)) {
-      this.clear();
-      this.#message = id;
-    }
-    const row = this.#rows.get(mechanism);
-    row.querySelector(".value").textContent = milliseconds(delay_ms);
-    row.style.setProperty("--at", place(delay_ms));
-    row.classList.add("has-arrived");
+    if (isAfter(id, this.#message)) this.clear();
+    this.#message = id;
+    this.#delays_ms.set(mechanism, delay_ms);
+    this.#drawSoon();
   }
 
   /** Nothing has arrived yet. */
   clear() {
     this.#message = parse();
-    for (const row of this.#rows.values()) {
-      row.querySelector(".value").textContent = "–";
-      row.classList.remove("has-arrived");
-    }
+    this.#delays_ms.clear();
+    this.#drawSoon();
+  }
+
+  #drawSoon() {
+    this.#frame ??= requestAnimationFrame(() => {
+      this.#frame = undefined;
+      this.#rows.forEach((row) => this.#draw(row));
+    });
+  }
+
+  #draw(row) {
+    const delay_ms = this.#delays_ms.get(row.dataset.mechanism);
+    const hasArrived = delay_ms !== undefined;
+    row.classList.toggle("has-arrived", hasArrived);
+    row.querySelector(".value").textContent = hasArrived ? milliseconds(delay_ms) : "–";
+    if (hasArrived) row.style.setProperty("--at", place(delay_ms));
   }
 }
 

@@ -1,5 +1,6 @@
 // The pages in a real browser: what they show is what was published, once, by every mechanism.
 //
+//     npm ci
 //     node browser.mjs http://127.0.0.1:7777 [directory for screenshots [words of a check's name]]
 //
 // CHROMIUM names the browser's executable. Each check has a browser context of its own, and with
@@ -195,11 +196,17 @@ async function gap(room) {
 }
 
 async function deleted(room) {
+  room.expected.push(/status of 410/); // what a parked poll is told
   const { page, channel } = await openHome(room);
   await publish(channel, "before");
   for (const mechanism of MECHANISMS) await eventuallyTexts(page, mechanism, ["before"]);
+  const subscribers = MECHANISMS.filter((mechanism) => mechanism !== "poll");
+  await eventually("all are subscribed", async () => {
+    const { subscribers: by } = await get(`/c/${channel}`);
+    for (const mechanism of subscribers) assert.equal(by[mechanism], 1, mechanism);
+  });
   await fetch(`${base}/c/${channel}`, { method: "DELETE" });
-  for (const mechanism of ["iframe", "xhr_stream", "sse", "websocket"]) {
+  for (const mechanism of subscribers) {
     await eventuallyState(page, mechanism, ["closed"]);
     assert.match(await page.textContent(`#${mechanism} [data-part=detail]`), /deleted/);
     await page.click(`#${mechanism} button`);
@@ -215,19 +222,25 @@ async function deleted(room) {
 }
 
 async function keyboard(room) {
-  const { page } = await openHome(room);
-  await tabTo(page, "message");
+  const { page, channel } = await openHome(room);
+  await publish(channel, "from elsewhere");
+  for (const mechanism of MECHANISMS) await eventuallyTexts(page, mechanism, ["from elsewhere"]);
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter"); // the link that skips
+  assert.equal(await page.evaluate(() => document.activeElement.id), "ways");
+  await tabTo(page, "message", "Shift+Tab");
   await page.keyboard.press("Control+A");
   await page.keyboard.type("by key");
   await page.keyboard.press("Control+Enter");
   await eventually("the receipt", async () => {
-    assert.match(await page.textContent(".answer"), /^201 · \d+-1 · 6 bytes · reached [45]:/);
+    assert.match(await page.textContent(".answer"), /^201 · \d+-2 · 6 bytes · reached [45]:/);
   });
   await page.keyboard.press("Tab");
   await page.keyboard.press("Tab");
   assert.equal(await page.evaluate(() => document.activeElement.textContent), "Publish");
   await page.keyboard.press("Enter");
-  for (const mechanism of MECHANISMS) await eventuallyTexts(page, mechanism, ["by key", "by key"]);
+  const expected = ["by key", "by key", "from elsewhere"];
+  for (const mechanism of MECHANISMS) await eventuallyTexts(page, mechanism, expected);
   await tabTo(page, "mark-read", "Shift+Tab");
   await page.keyboard.press("Space");
   await eventually("none", () => assertUnread(page, 0));

@@ -17,21 +17,21 @@ use crate::wire::date::Date;
 use crate::wire::head::{self, Scan};
 
 /// One connection, its books, and what the mechanism left to be done.
-pub(super) struct Stage {
-    pub(super) now: Now,
-    pub(super) limits: Limits,
-    pub(super) address: Address,
-    pub(super) dress: Dress,
-    pub(super) gap: Option<Gap>,
-    pub(super) missed: Vec<Event>,
-    pub(super) acts: Vec<Act>,
-    pub(super) account: Account,
+pub(crate) struct Stage {
+    pub(crate) now: Now,
+    pub(crate) limits: Limits,
+    pub(crate) address: Address,
+    pub(crate) dress: Dress,
+    pub(crate) gap: Option<Gap>,
+    pub(crate) missed: Vec<Event>,
+    pub(crate) acts: Vec<Act>,
+    pub(crate) account: Account,
     queue: Queue,
     date: Date,
 }
 
 impl Stage {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             now: Now { at: Instant::ZERO, unix_us: 1_000_000 },
             limits: Limits::default(),
@@ -46,7 +46,7 @@ impl Stage {
         }
     }
 
-    pub(super) fn out(&mut self) -> Out<'_> {
+    pub(crate) fn out(&mut self) -> Out<'_> {
         Out {
             now: self.now,
             date: &self.date,
@@ -58,7 +58,7 @@ impl Stage {
     }
 
     /// Opens a mechanism with this request head.
-    pub(super) fn open<M: Mechanism>(&mut self, request: &str) -> Result<M, Fault> {
+    pub(crate) fn open<M: Mechanism>(&mut self, request: &str) -> Result<M, Fault> {
         let mut room = head::room();
         let mut scan = Scan::default();
         let parsed = head::parse(request.as_bytes(), &mut scan, &mut room).unwrap();
@@ -80,23 +80,23 @@ impl Stage {
     }
 
     /// Delivers these messages.
-    pub(super) fn deliver<M: Mechanism>(&mut self, mech: &mut M, events: &[Event]) {
+    pub(crate) fn deliver<M: Mechanism>(&mut self, mech: &mut M, events: &[Event]) {
         mech.deliver(&batch(events, None), &mut Frames::default(), &mut self.out());
     }
 
     /// Lets the mechanism's deadline pass.
-    pub(super) fn tick<M: Mechanism>(&mut self, mech: &mut M) -> Result<(), Fault> {
+    pub(crate) fn tick<M: Mechanism>(&mut self, mech: &mut M) -> Result<(), Fault> {
         self.now.at = mech.deadline();
         mech.tick(&mut self.out())
     }
 
     /// What has been queued since the last look, as text; bytes that are none are escaped.
-    pub(super) fn said(&mut self) -> String {
+    pub(crate) fn said(&mut self) -> String {
         self.said_bytes().escape_ascii().to_string().replace("\\r\\n", "\n").replace("\\n", "\n")
     }
 
     /// What has been queued since the last look.
-    pub(super) fn said_bytes(&mut self) -> Vec<u8> {
+    pub(crate) fn said_bytes(&mut self) -> Vec<u8> {
         let mut slices = [std::io::IoSlice::new(&[]); 16];
         let count = self.queue.gather(&mut slices);
         let bytes: Vec<u8> = slices[..count].iter().flat_map(|slice| slice.to_vec()).collect();
@@ -107,36 +107,36 @@ impl Stage {
     }
 
     /// Forgets what was queued and left so far.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.said_bytes();
         self.left();
     }
 
     /// What the mechanism has left to be done since the last look.
-    pub(super) fn left(&mut self) -> Vec<Act> {
+    pub(crate) fn left(&mut self) -> Vec<Act> {
         std::mem::take(&mut self.acts)
     }
 }
 
 /// The only channel on this stage.
-pub(super) const CHANNEL: ChannelKey = ChannelKey(3);
+pub(crate) const CHANNEL: ChannelKey = ChannelKey(3);
 
 /// The message with this offset.
-pub(super) fn text(offset: u64, text: &str) -> Event {
+pub(crate) fn text(offset: u64, text: &str) -> Event {
     event(offset, Payload::Text(Arc::from(text)))
 }
 
 /// A message of any kind.
-pub(super) fn event(offset: u64, payload: Payload) -> Event {
+pub(crate) fn event(offset: u64, payload: Payload) -> Event {
     let id = Id { epoch: 7, offset };
     Event { id, time_ms: 1_000, channel: Arc::from("c"), name: None, payload }
 }
 
 /// A batch of these messages, of which the first has been read.
-pub(super) fn batch(events: &[Event], gap: Option<Gap>) -> Batch<'_> {
+pub(crate) fn batch(events: &[Event], gap: Option<Gap>) -> Batch<'_> {
     let cursor = events.last().map_or(Id { epoch: 7, offset: 9 }, |event| event.id);
     Batch { events, gap, cursor, unread: 4, time_ms: 1_000 }
 }
 
 /// Sizes of payloads around which framings change.
-pub(super) const SIZES: [usize; 6] = [0, 1, 125, 126, 65_535, 65_536];
+pub(crate) const SIZES: [usize; 6] = [0, 1, 125, 126, 65_535, 65_536];

@@ -1,0 +1,359 @@
+//! One connection to a server: questions go out, heads and contents come in.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::time::{Duration, Instant};
+
+use socket2::{SockRef, TcpKeepalive};
+
+use crate::client::address::Address;
+use crate::client::error::{ClientError, Refused};
+use crate::id;
+use crate::wire::body::Body;
+use crate::wire::cursor::Parse;
+use crate::wire::head::{Content, Method, Room, Scan, room};
+use crate::wire::response::{self, Answer, Answered};
+
+/// A connection to a server, kept alive between questions.
+///
+/// It is asked one question at a time. A connection that the server has closed meanwhile, as it
+/// does with idle ones, is opened anew before the next question.
+#[derive(Debug)]
+pub struct Connection {
+    address: Address,
+    stream: TcpStream,
+    /// What has arrived and is not read yet.
+    unread: Vec<u8>,
+    /// Where the search for the end of the next head stands in it.
+    scan: Scan,
+    buffer: Box<[u8]>,
+    /// Whether the next question may go out on it.
+    reusable: bool,
+}
+
+impl Connection {
+    /// Connects to a server.
+    ///
+    /// # Errors
+    /// [`ClientError::Connect`], with the last of the host's addresses that was tried.
+    pub fn open(address: &Address) -> Result<Self, ClientError> {
+        Self::open_by(address, Instant::now() + CONNECT_TIME_MAX)
+    }
+
+    /// The same, until a moment.
+    pub(super) fn open_by(address: &Address, deadline: Instant) -> Result<Self, ClientError> {
+        let refused = |error| ClientError::Connect(address.authority().to_owned(), error);
+        let stream = connect(address, deadline).map_err(refused)?;
+        stream.set_nodelay(true)?;
+        stream.set_write_timeout(Some(ANSWER_TIME_MAX))?;
+        // A server that vanishes without a word would be awaited for ever.
+        SockRef::from(&stream).set_tcp_keepalive(
+            &TcpKeepalive::new()
+                .with_time(KEEPALIVE_IDLE)
+                .with_interval(KEEPALIVE_INTERVAL)
+                .with_retries(KEEPALIVE_PROBES),
+        )?;
+        Ok(Self {
+            address: address.clone(),
+            stream,
+            unread: Vec::new(),
+            scan: Scan::default(),
+            buffer: vec![0; READ_BYTES].into_boxed_slice(),
+            reusable: true,
+        })
+    }
+
+    /// The server's address.
+    pub const fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// Asks a question, and awaits the whole answer to it.
+    pub(super) fn exchange(&mut self, question: &[u8]) -> Result<Exchanged, ClientError> {
+        let deadline = Instant::now() + ANSWER_TIME_MAX;
+        self.ask(question)?;
+        let head = self.head(Some(deadline))?.ok_or(ClientError::Late)?;
+        let mut room = room();
+        let answer = head.parse(&mut room)?;
+        let (status, retry_after) = (answer.status, retry_after(&answer));
+        let mut framing = self.framing(&answer)?;
+        let mut content = Vec::new();
+        self.whole_content(&mut framing, deadline, &mut content)?;
+        Ok(Exchanged { status, retry_after, content })
+    }
+
+    /// Sends a question, on a new connection if this one cannot be used again.
+    pub(super) fn ask(&mut self, question: &[u8]) -> Result<(), ClientError> {
+        if !self.is_open() {
+            *self = Self::open(&self.address)?;
+        }
+        self.reusable = false;
+        match self.stream.write_all(question) {
+            // A server that refuses early stops reading, and may have said why: the answer tells.
+            Err(error) if is_closed(&error) => Ok(()),
+            written => Ok(written?),
+        }
+    }
+
+    /// Sends what belongs to a conversation that goes on.
+    pub(super) fn send(&mut self, bytes: &[u8]) -> Result<(), ClientError> {
+        Ok(self.stream.write_all(bytes)?)
+    }
+
+    /// Reads on until the head of an answer is there; `None` when the deadline comes first.
+    pub(super) fn head(&mut self, deadline: Option<Instant>) -> Result<Option<Head>, ClientError> {
+        loop {
+            let mut room = room();
+            match response::parse(&self.unread, Method::Get, &mut self.scan, &mut room)? {
+                Parse::Complete(answer, taken) => {
+                    // RFC 9110 §15.2: "A client MUST be able to parse one or more 1xx responses
+                    // received prior to a final response".
+                    let interim = answer.status < 200 && answer.status != SWITCHING_PROTOCOLS;
+                    let rest = self.unread.split_off(taken);
+                    let bytes = std::mem::replace(&mut self.unread, rest);
+                    self.scan = Scan::default();
+                    if !interim {
+                        return Ok(Some(Head { bytes }));
+                    }
+                }
+                Parse::Partial => match self.receive(deadline)? {
+                    Arrived::Late => return Ok(None),
+                    Arrived::Closed => return Err(ClientError::Cut),
+                    Arrived::Bytes(count) => {
+                        let bytes = self.buffer.get(..count).unwrap_or_default();
+                        self.unread.extend_from_slice(bytes);
+                    }
+                },
+            }
+        }
+    }
+
+    /// How the content behind a head is framed.
+    pub(super) fn framing(&mut self, answer: &Answer<'_, '_>) -> Result<Framing, ClientError> {
+        let content = match answer.content {
+            _ if answer.status == SWITCHING_PROTOCOLS => return Ok(Framing::Protocol),
+            Answered::UntilClose => return Ok(Framing::UntilClose),
+            Answered::None => Content::None,
+            Answered::Length(length) => Content::Length(length),
+            Answered::Chunked => Content::Chunked,
+        };
+        self.reusable = answer.keep_alive;
+        // A stream has no end: its lines are bounded, not its sum.
+        Ok(Framing::Body(Body::new(content, usize::MAX)?))
+    }
+
+    /// Appends content that has arrived; at least some, unless the deadline comes first.
+    pub(super) fn content(
+        &mut self,
+        framing: &mut Framing,
+        deadline: Option<Instant>,
+        into: &mut Vec<u8>,
+    ) -> Result<Progress, ClientError> {
+        if let Framing::Body(body) = framing
+            && body.is_empty()
+        {
+            return Ok(Progress::Whole);
+        }
+        let mut arrived = std::mem::take(&mut self.unread);
+        if arrived.is_empty() {
+            match self.receive(deadline)? {
+                Arrived::Late => return Ok(Progress::Late),
+                Arrived::Closed if *framing == Framing::UntilClose => return Ok(Progress::Whole),
+                Arrived::Closed => return Err(ClientError::Cut),
+                Arrived::Bytes(count) => {
+                    arrived.extend_from_slice(self.buffer.get(..count).unwrap_or_default());
+                }
+            }
+        }
+        let Framing::Body(body) = framing else {
+            into.append(&mut arrived);
+            return Ok(Progress::Part);
+        };
+        let step = body.receive(&arrived, into)?;
+        self.unread = arrived.split_off(step.taken);
+        Ok(if step.done { Progress::Whole } else { Progress::Part })
+    }
+
+    /// Reads a refusal that follows a head.
+    pub(super) fn refusal(&mut self, answer: &Answer<'_, '_>) -> ClientError {
+        let (status, retry_after) = (answer.status, retry_after(answer));
+        let deadline = Instant::now() + ANSWER_TIME_MAX;
+        let mut content = Vec::new();
+        // Whatever becomes of its words, the refusal stands.
+        if let Ok(mut framing) = self.framing(answer) {
+            let _ = self.whole_content(&mut framing, deadline, &mut content);
+        }
+        ClientError::Refused(Box::new(Refused::parse(status, retry_after, &content)))
+    }
+
+    fn whole_content(
+        &mut self,
+        framing: &mut Framing,
+        deadline: Instant,
+        into: &mut Vec<u8>,
+    ) -> Result<(), ClientError> {
+        loop {
+            match self.content(framing, Some(deadline), into)? {
+                Progress::Whole => return Ok(()),
+                Progress::Late => return Err(ClientError::Late),
+                Progress::Part if into.len() > CONTENT_BYTES_MAX => {
+                    return Err(ClientError::ContentTooLong);
+                }
+                Progress::Part => {}
+            }
+        }
+    }
+
+    fn receive(&mut self, deadline: Option<Instant>) -> Result<Arrived, ClientError> {
+        loop {
+            let patience = match deadline.map(|at| at.saturating_duration_since(Instant::now())) {
+                Some(Duration::ZERO) => return Ok(Arrived::Late),
+                patience => patience,
+            };
+            self.stream.set_read_timeout(patience)?;
+            match self.stream.read(&mut self.buffer) {
+                Ok(0) => return Ok(Arrived::Closed),
+                Ok(count) => return Ok(Arrived::Bytes(count)),
+                Err(error) if is_late(&error) || error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if is_closed(&error) => return Err(ClientError::Cut),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Whether another question may go out: nothing may have come that was not asked for, and
+    /// neither may the end.
+    fn is_open(&self) -> bool {
+        if !self.reusable || !self.unread.is_empty() {
+            return false;
+        }
+        if self.stream.set_nonblocking(true).is_err() {
+            return false;
+        }
+        let quiet = self.stream.peek(&mut [0]).is_err_and(|error| is_late(&error));
+        quiet && self.stream.set_nonblocking(false).is_ok()
+    }
+}
+
+/// A whole answer.
+#[derive(Debug)]
+pub(super) struct Exchanged {
+    pub(super) status: u16,
+    pub(super) retry_after: Option<Duration>,
+    pub(super) content: Vec<u8>,
+}
+
+/// The bytes of a whole head.
+#[derive(Debug)]
+pub(super) struct Head {
+    bytes: Vec<u8>,
+}
+
+impl Head {
+    /// The head, borrowed from its bytes.
+    pub(super) fn parse<'h, 'r>(
+        &'h self,
+        room: &'r mut Room<'h>,
+    ) -> Result<Answer<'h, 'r>, ClientError> {
+        match response::parse(&self.bytes, Method::Get, &mut Scan::default(), room)? {
+            Parse::Complete(answer, _) => Ok(answer),
+            Parse::Partial => Err(ClientError::Cut),
+        }
+    }
+}
+
+/// How content is told from what follows it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Framing {
+    /// By length or by chunks.
+    Body(Body),
+    /// Nothing follows.
+    UntilClose,
+    /// The connection speaks another protocol now.
+    Protocol,
+}
+
+/// How much of the content is there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Progress {
+    /// A part more.
+    Part,
+    /// All of it.
+    Whole,
+    /// Nothing new before the deadline.
+    Late,
+}
+
+/// What a read has brought.
+enum Arrived {
+    Bytes(usize),
+    Closed,
+    Late,
+}
+
+/// Appends a request: its head, and its content if there is any.
+///
+/// Values must be free of control characters; names and the target are ours.
+pub(super) fn encode_request(
+    method: Method,
+    address: &Address,
+    target: &str,
+    fields: &[(&str, &str)],
+    content: Option<&[u8]>,
+) -> Vec<u8> {
+    let length = content.map(|content| content.len().to_string());
+    let length = length.as_deref().map(|length| ("Content-Length", length));
+    let mut head = format!("{} {target} HTTP/1.1\r\n", method.as_str());
+    for (name, value) in [("Host", address.authority())].iter().chain(fields).chain(&length) {
+        for part in [name, ": ", value, "\r\n"] {
+            head.push_str(part);
+        }
+    }
+    head.push_str("\r\n");
+    let mut bytes = head.into_bytes();
+    bytes.extend_from_slice(content.unwrap_or_default());
+    bytes
+}
+
+/// `Retry-After` in its form of seconds; the form of a date is for other servers. RFC 9110 §10.2.3.
+fn retry_after(answer: &Answer<'_, '_>) -> Option<Duration> {
+    answer.text("Retry-After").and_then(id::decimal).map(Duration::from_secs)
+}
+
+fn connect(address: &Address, deadline: Instant) -> io::Result<TcpStream> {
+    let mut failed = io::Error::from(ErrorKind::AddrNotAvailable);
+    for candidate in (address.host(), address.port()).to_socket_addrs()? {
+        let patience = deadline.saturating_duration_since(Instant::now());
+        if patience.is_zero() {
+            return Err(ErrorKind::TimedOut.into());
+        }
+        match TcpStream::connect_timeout(&candidate, patience) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => failed = error,
+        }
+    }
+    Err(failed)
+}
+
+fn is_late(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+}
+
+fn is_closed(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset)
+}
+
+/// Time for a connection to be made.
+pub(super) const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
+/// Time for the whole answer to a question that is answered at once.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(30);
+/// Bytes of an answer, a line or a message: one of 64 MiB fits, every byte of it escaped in JSON.
+pub(super) const CONTENT_BYTES_MAX: usize = 512 * 1024 * 1024;
+/// Bytes that are read at once.
+const READ_BYTES: usize = 64 * 1024;
+/// Silence before the first probe, time between probes, and how many stay unanswered.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+const KEEPALIVE_PROBES: u32 = 3;
+/// RFC 9110 §15.2.2.
+const SWITCHING_PROTOCOLS: u16 = 101;

@@ -1,0 +1,106 @@
+//! Channels, subscribers, bounds.
+
+use super::*;
+use crate::clock::SECOND_US;
+
+fn at(us: u64) -> Now {
+    Now { at: Instant::from_us(us), unix_us: 1_000_000_000 + us }
+}
+
+fn text(text: &str) -> Draft {
+    Draft { name: None, payload: Payload::Text(Arc::from(text)) }
+}
+
+fn subscriber(index: u32) -> Subscriber {
+    Subscriber { token: Token { index, generation: 1 }, kind: Kind::Sse }
+}
+
+#[test]
+fn names_are_text_without_control_characters() {
+    assert!(Hub::may_name("10086"));
+    assert!(Hub::may_name("günstig 🙂/a?b"));
+    for name in ["", "a\nb", "\0", "\u{85}", &"x".repeat(256)] {
+        assert!(!Hub::may_name(name), "{name:?}");
+    }
+}
+
+#[test]
+fn a_burst_is_handed_over_whole_before_the_log_forgets() {
+    let limits = Limits { history_messages_max: 1, ..Limits::default() };
+    let mut hub = Hub::new(limits);
+    let key = hub.channel_named("c", at(0)).unwrap();
+    hub.publish(key, text("1"), at(1));
+    hub.publish(key, text("2"), at(1));
+    let (batch, _) = hub.pending(key, at(2)).unwrap();
+    assert_eq!((batch.events.len(), batch.unread), (2, 2));
+    hub.handed_over(key, at(2));
+    assert_eq!(hub.channel(key).unwrap().log().len(), 1);
+    assert_eq!(hub.bytes, 1);
+}
+
+#[test]
+fn leaving_tells_who_moved() {
+    let mut hub = Hub::new(Limits::default());
+    let key = hub.channel_named("c", at(0)).unwrap();
+    let first = hub.subscribe(key, subscriber(1)).unwrap();
+    let last = hub.subscribe(key, subscriber(2)).unwrap();
+    assert_eq!(hub.unsubscribe(first, Instant::ZERO), Some(subscriber(2)));
+    assert_eq!(hub.unsubscribe(Edge { slot: 0, ..last }, Instant::ZERO), None);
+    assert_eq!(hub.channel(key).unwrap().census().total(), 0);
+}
+
+#[test]
+fn the_read_mark_only_rises() {
+    let mut hub = Hub::new(Limits::default());
+    let key = hub.channel_named("c", at(0)).unwrap();
+    for _ in 0..3 {
+        hub.publish(key, text("x"), at(0));
+    }
+    assert_eq!(hub.mark_read(key, Some(2)), 1);
+    assert_eq!(hub.mark_read(key, Some(1)), 1);
+    assert_eq!(hub.mark_read(key, Some(99)), 0);
+}
+
+#[test]
+fn a_name_that_nobody_used_is_forgotten_and_a_log_is_not() {
+    let mut hub = Hub::new(Limits::default());
+    let named = hub.channel_named("named", at(0)).unwrap();
+    let used = hub.channel_named("used", at(0)).unwrap();
+    hub.publish(used, text("x"), at(0));
+    while hub.next_unarmed(at(0)).is_some() {}
+    hub.handed_over(used, at(0));
+    hub.tick(named, at(limits::CHANNEL_IDLE_US));
+    assert_eq!(hub.find("named"), None);
+    hub.tick(used, at(2 * limits::HISTORY_US_MAX));
+    assert_eq!(hub.channel(used).unwrap().log().len(), 0);
+    assert_eq!(hub.channel(used).unwrap().unread(), 1);
+}
+
+#[test]
+fn an_epoch_never_returns_to_its_name() {
+    let mut hub = Hub::new(Limits::default());
+    let first = hub.channel_named("c", at(0)).unwrap();
+    let before = hub.channel(first).unwrap().log().cursor().epoch;
+    hub.remove(first);
+    let second = hub.channel_named("c", at(0)).unwrap();
+    assert!(hub.channel(second).unwrap().log().cursor().epoch > before);
+}
+
+#[test]
+fn all_logs_together_are_bounded() {
+    let limits = Limits { history_bytes_max: usize::MAX, ..Limits::default() };
+    let mut hub = Hub::new(limits);
+    let part = "x".repeat(limits::HISTORY_ALL_BYTES_MAX / 8);
+    for n in 0..20 {
+        let now = at(n * SECOND_US);
+        let key = hub.channel_named(&n.to_string(), now).unwrap();
+        hub.publish(key, text(&part), now);
+        hub.handed_over(key, now);
+        while hub.next_dirty().is_some() {}
+        assert!(hub.bytes <= limits::HISTORY_ALL_BYTES_MAX);
+    }
+    let newest = hub.find("19").unwrap();
+    assert_eq!(hub.channel(newest).unwrap().log().len(), 1);
+    let oldest = hub.find("0").unwrap();
+    assert_eq!(hub.channel(oldest).unwrap().log().len(), 0);
+}

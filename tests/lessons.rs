@@ -1,0 +1,17 @@
+//! What every mechanism owes its subscribers, and every protocol its peers: tables, run through
+//! the engine without a socket.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+#[path = "lessons/articles.rs"]
+mod articles;
+#[path = "lessons/goodbyes.rs"]
+mod goodbyes;
+#[path = "lessons/messages.rs"]
+mod messages;
+#[path = "lessons/obligations.rs"]
+mod obligations;
+#[path = "lessons/readers.rs"]
+mod readers;
+#[path = "lessons/resuming.rs"]
+mod resuming;
+mod support;

@@ -1,0 +1,75 @@
+//! Obligations about the end: of the server, of a channel.
+
+use pushscope::id::Kind;
+
+use crate::support::{Client, Seen, World, address, answers, request};
+
+pub(crate) fn drain(kind: Kind) {
+    let mut world = World::new();
+    let mut client = Client::open(&mut world, kind, "news", "latest");
+    world.drain();
+    let seen = client.hear(&mut world).seen.clone();
+    match kind {
+        Kind::Poll => panic!("answers at once"),
+        Kind::LongPoll => {
+            let answer = client.answer(&world);
+            assert_eq!((answer.status, answer.reason().as_str()), (503, "draining"));
+            assert_eq!(answer.field("Retry-After"), Some("3"));
+            assert_eq!(answer.field("Connection"), Some("close"));
+        }
+        Kind::Iframe => assert_eq!(seen, [end("drain"), end("last chunk")]),
+        Kind::XhrStream => {
+            assert_eq!(seen, [end("drain"), end("last chunk")]);
+            let said = String::from_utf8_lossy(world.said(&client.name)).into_owned();
+            assert!(said.contains(r#"{"end":"drain","retry":3000}"#));
+        }
+        Kind::Sse => assert_eq!(seen, [end("retry: 3000")]),
+        Kind::WebSocket => {
+            assert_eq!(seen, [end("1001")]);
+            assert!(!world.is_over(&client.name), "the peer's half of the handshake is awaited");
+            world.tell(&client.name, [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe9]);
+        }
+    }
+    assert!(world.is_over(&client.name));
+    assert_eq!(world.subscribers("news"), 0);
+    world.sweep_all();
+}
+
+pub(crate) fn deleted(kind: Kind) {
+    let mut world = World::new();
+    let mut client = Client::open(&mut world, kind, "news", "latest");
+    client.hear(&mut world);
+    let answer = world.ask("DELETE /c/news HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_eq!((answer.status, answer.json()["deleted"].as_bool()), (200, Some(true)));
+    let last = client.hear(&mut world).seen.clone();
+    match kind {
+        Kind::Poll => panic!("answers at once"),
+        Kind::LongPoll => {
+            let gone = answers(world.said(&client.name)).pop().expect("an answer");
+            assert_eq!((gone.status, gone.reason().as_str()), (410, "channel_deleted"));
+            assert!(!world.is_over(&client.name));
+        }
+        Kind::Iframe | Kind::XhrStream => assert_eq!(last, [end("deleted"), end("last chunk")]),
+        Kind::Sse => assert_eq!(last, [end("the channel was deleted")]),
+        Kind::WebSocket => assert_eq!(last, [end("1000")]),
+    }
+    assert_eq!(world.get("/c/news").json()["messages"], 0);
+    let again = world.ask("DELETE /c/news HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_eq!((again.status, again.reason().as_str()), (404, "channel_unknown"));
+    assert_eq!(world.online(kind), u64::from(kind == Kind::WebSocket), "a WebSocket is closing");
+    world.advance(10_000_000);
+    assert_eq!(world.online(kind), 0);
+}
+
+pub(crate) fn refuses_while_draining(kind: Kind) {
+    let mut world = World::new();
+    world.drain();
+    let answer = world.ask(request(kind, &address(kind, "news")));
+    assert_eq!((answer.status, answer.reason().as_str()), (503, "draining"));
+    assert_eq!(answer.field("Retry-After"), Some("3"));
+    assert_eq!(answer.field("Connection"), Some("close"));
+}
+
+fn end(reason: &str) -> Seen {
+    Seen::End(reason.to_owned())
+}
