@@ -208,10 +208,20 @@ impl Out<'_> {
 
     /// When a stream that says something now owes its next heartbeat.
     pub fn heartbeat_at(&self) -> Instant {
-        if self.limits.heartbeat_us == 0 {
-            return Instant::NEVER;
+        self.silence_ends(self.limits.heartbeat_us)
+    }
+
+    /// When a WebSocket that hears something now is to be pinged.
+    pub fn ping_at(&self) -> Instant {
+        self.silence_ends(self.limits.ping_us)
+    }
+
+    /// Rounded up, so that thousands share one wake-up; 0 stands for never.
+    fn silence_ends(&self, us: u64) -> Instant {
+        match us {
+            0 => Instant::NEVER,
+            us => self.now.at.after(us).round_up(limits::HEARTBEAT_GRAIN_US),
         }
-        self.now.at.after(self.limits.heartbeat_us).round_up(limits::HEARTBEAT_GRAIN_US)
     }
 }
 

@@ -108,7 +108,7 @@ impl Mechanism for WebSocket {
             state: State::Open,
             then,
             pings_missed: 0,
-            deadline: ping_at(out),
+            deadline: out.ping_at(),
         };
         socket.greet(door, out);
         if !door.replay.events.is_empty() {
@@ -126,7 +126,7 @@ impl Mechanism for WebSocket {
         if self.state == State::Open {
             // Whatever arrives shows that the peer lives.
             self.pings_missed = 0;
-            self.deadline = ping_at(out);
+            self.deadline = out.ping_at();
         }
         match received.message {
             Some(Message::Close(close)) => self.answer_close(close.map(|(code, _)| code), out),
@@ -158,7 +158,7 @@ impl Mechanism for WebSocket {
         }
         self.pings_missed += 1;
         send_control(Opcode::Ping, b"", out);
-        self.deadline = ping_at(out);
+        self.deadline = out.ping_at();
         Ok(())
     }
 
@@ -286,13 +286,6 @@ fn send_control(opcode: Opcode, payload: &[u8], out: &mut Out<'_>) {
     let mut bytes = Vec::with_capacity(ws_frame::head_bytes(payload.len()) + payload.len());
     encode_frame(opcode, payload, &mut bytes);
     out.send_control(bytes);
-}
-
-fn ping_at(out: &Out<'_>) -> Instant {
-    if out.limits.ping_us == 0 {
-        return Instant::NEVER;
-    }
-    out.now.at.after(out.limits.ping_us).round_up(limits::HEARTBEAT_GRAIN_US)
 }
 
 /// Below this a copy is cheaper than a second piece of a `writev`.
