@@ -138,7 +138,11 @@ impl Manner {
         match row.status {
             405 => head = head.field("Allow", allow),
             426 => {
-                head = head.field("Upgrade", "websocket").field("Sec-WebSocket-Version", "13");
+                // RFC 9110 §7.8: "A sender of Upgrade MUST also send an "Upgrade" connection option"
+                head = head
+                    .field("Connection", "Upgrade")
+                    .field("Upgrade", "websocket")
+                    .field("Sec-WebSocket-Version", "13");
             }
             503 => head = head.number("Retry-After", limits::RETRY_AFTER_S),
             _ => {}

@@ -63,3 +63,18 @@ pub struct Batch<'a> {
     /// When the batch is handed over, in milliseconds since 1970-01-01T00:00:00Z.
     pub time_ms: u64,
 }
+
+impl Batch<'_> {
+    /// Whether there is nothing to tell: no message, and no gap.
+    pub const fn is_silent(&self) -> bool {
+        self.events.is_empty() && self.gap.is_none()
+    }
+
+    /// The cursor of whoever has read everything before this batch, or was told that it is lost.
+    pub fn start(&self) -> Id {
+        match self.events.first() {
+            Some(first) => Id { offset: first.id.offset.saturating_sub(1), ..first.id },
+            None => self.cursor,
+        }
+    }
+}

@@ -12,6 +12,10 @@ mod messages;
 mod obligations;
 #[path = "lessons/readers.rs"]
 mod readers;
+#[path = "lessons/refusals.rs"]
+mod refusals;
 #[path = "lessons/resuming.rs"]
 mod resuming;
 mod support;
+#[path = "lessons/websocket.rs"]
+mod websocket;

@@ -194,7 +194,7 @@ impl Engine {
         manner: &Manner,
         head: &Head<'_, '_>,
     ) -> Result<(), Fault> {
-        if manner.head_only {
+        if manner.head_only && subscription.kind != Kind::WebSocket {
             self.send_stream_head(index, subscription, manner);
             return Ok(());
         }

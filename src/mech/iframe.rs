@@ -77,8 +77,7 @@ impl Mechanism for Iframe {
         let head = coding.head(door.manner, out.date, "text/html; charset=utf-8");
         out.send_head(head.field("Content-Security-Policy", POLICY).end());
         coding.send_control(document(door, style).as_bytes(), out);
-        let silent = door.replay.gap.is_none() && door.replay.events.is_empty();
-        if style == Style::Clock || !silent {
+        if style == Style::Clock || !door.replay.is_silent() {
             let frame = encode(&door.replay, style, coding);
             out.share(&frame);
         }
@@ -174,7 +173,7 @@ fn document(door: &Door<'_>, style: Style) -> String {
     document.extend(std::iter::repeat_n('.', limits::PADDING_BYTES));
     document.push_str("-->\n");
     if style == Style::Messages {
-        let cursor = door.replay.cursor;
+        let cursor = door.replay.start();
         document.push_str(&format!("<script>parent.pushscope.open(\"{cursor}\")</script>\n"));
     }
     document

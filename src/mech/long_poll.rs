@@ -82,9 +82,8 @@ impl Mechanism for LongPoll {
             cursor: door.replay.cursor,
             deadline: out.now.at.after(door.park_us),
         };
-        let silent = door.replay.events.is_empty() && door.replay.gap.is_none();
         match door.channel {
-            Some(channel) if silent => out.act(Act::Subscribe(channel)),
+            Some(channel) if door.replay.is_silent() => out.act(Act::Subscribe(channel)),
             _ => poll.deliver(&door.replay, &mut Frames::default(), out),
         }
         Ok(poll)
@@ -96,7 +95,7 @@ impl Mechanism for LongPoll {
     }
 
     fn deliver(&mut self, batch: &Batch<'_>, frames: &mut Frames, out: &mut Out<'_>) {
-        if batch.events.is_empty() && batch.gap.is_none() {
+        if batch.is_silent() {
             return;
         }
         match &self.manner {

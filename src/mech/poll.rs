@@ -50,8 +50,7 @@ impl Mechanism for Poll {
     };
 
     fn open(door: &Door<'_>, out: &mut Out<'_>) -> Result<Self, Fault> {
-        let silent = door.replay.events.is_empty() && door.replay.gap.is_none();
-        if silent && door.cursor == Brought::Cursor {
+        if door.replay.is_silent() && door.cursor == Brought::Cursor {
             out.answer(long_poll::encode_unchanged(door.manner, door.replay.cursor, out.date));
         } else {
             out.answer(long_poll::encode_answer(&door.replay, door.manner, out.date));

@@ -88,7 +88,7 @@ impl Mechanism for Sse {
         out.send_head(head.end());
         let mut sse = Self { style, ignored: Ignored::default(), deadline: Instant::ZERO };
         sse.greet(door, out);
-        if door.replay.gap.is_some() || !door.replay.events.is_empty() {
+        if !door.replay.is_silent() {
             let frame = encode(&door.replay, style);
             out.share(&frame);
         }
@@ -144,7 +144,7 @@ impl Sse {
         if self.style == Style::Order {
             return out.send_control(b"retry: 1000\ndata: Connection succeeded\n\n");
         }
-        if door.replay.events.is_empty() && door.replay.gap.is_none() {
+        if door.replay.is_silent() {
             out.send_control(format!("id: {}\n\n", door.replay.cursor).into_bytes());
         }
     }
@@ -173,11 +173,10 @@ pub fn encode(batch: &Batch<'_>, style: Style) -> Frame {
     let mut made = Made::default();
     let mut id = String::new();
     if let Some(gap) = batch.gap {
-        let first = batch.events.first().map_or(batch.cursor.offset, |event| event.id.offset - 1);
         let mut data = Vec::new();
         json::encode_gap(gap, &mut data);
         // Whoever reconnects after this has been told of the gap already.
-        let _ = write!(id, "{}-{first}", batch.cursor.epoch);
+        let _ = write!(id, "{}", batch.start());
         let data = String::from_utf8_lossy(&data);
         let told = event_stream::encode(Some(&id), Some("gap"), &data, &mut bytes);
         made += told.map_or_else(|_| Made::default(), |told| told.as_control());

@@ -189,12 +189,13 @@ impl WebSocket {
         if self.dress != Dress::Envelope || door.channel.is_none() {
             return;
         }
-        let mut text = Vec::new();
-        match door.replay.gap {
-            Some(gap) => json::encode_gap(gap, &mut text),
-            None => text.extend(format!("{{\"next\":\"{}\"}}", door.replay.cursor).bytes()),
+        let next = format!("{{\"next\":\"{}\"}}", door.replay.start());
+        send_control(Opcode::Text, next.as_bytes(), out);
+        if let Some(gap) = door.replay.gap {
+            let mut text = Vec::new();
+            json::encode_gap(gap, &mut text);
+            send_control(Opcode::Text, &text, out);
         }
-        send_control(Opcode::Text, &text, out);
     }
 
     fn message(&mut self, message: Message, out: &mut Out<'_>) {

@@ -64,7 +64,7 @@ impl Mechanism for XhrStream {
         let coding = Coding::of(door.manner);
         out.send_head(coding.head(door.manner, out.date, "application/x-ndjson").end());
         coding.send_control(first_line(door).as_bytes(), out);
-        if door.replay.gap.is_some() || !door.replay.events.is_empty() {
+        if !door.replay.is_silent() {
             let frame = encode(&door.replay, coding);
             out.share(&frame);
         }
@@ -133,7 +133,7 @@ pub fn encode(batch: &Batch<'_>, coding: Coding) -> Frame {
 
 /// Where the stream stands, and padding for browsers that hold back the first bytes.
 fn first_line(door: &Door<'_>) -> String {
-    let mut line = format!("{{\"next\":\"{}\",\"padding\":\"", door.replay.cursor);
+    let mut line = format!("{{\"next\":\"{}\",\"padding\":\"", door.replay.start());
     line.extend(std::iter::repeat_n('.', limits::PADDING_BYTES));
     line.push_str("\"}\n");
     line

@@ -183,9 +183,9 @@ const race = new Race(part("race"));
 const backoff = new Backoff();
 
 /** The channel that is read, its newest message that is known, and the user's read mark. */
-let channel;
-let newest;
-let mark;
+let channel = nameInAddress();
+let newest = NOTHING;
+let mark = parse(NOTHING);
 /** The refresh that is due; since when the page waits for its first answer; what went wrong. */
 let refresh;
 let asking_ms;

@@ -54,10 +54,11 @@ static HOME: LazyLock<Vec<u8>> = LazyLock::new(|| {
 
 /// The comparison table, from the cards.
 fn cards_html() -> String {
-    let mut html =
-        String::from("<table class=\"cards\">\n<caption>The mechanisms</caption>\n<thead><tr>");
+    let mut html = String::from(
+        "<table class=\"cards\" role=\"table\">\n<caption>The mechanisms</caption>\n<thead><tr role=\"row\">",
+    );
     for column in COLUMNS {
-        html.push_str(&format!("<th scope=\"col\">{column}</th>"));
+        html.push_str(&format!("<th scope=\"col\" role=\"columnheader\">{column}</th>"));
     }
     html.push_str("</tr></thead>\n<tbody>\n");
     for card in CARDS {
@@ -71,9 +72,12 @@ fn cards_html() -> String {
             card.cannot,
             card.source,
         ];
-        html.push_str(&format!("<tr><th scope=\"row\">{}</th>", card.title));
+        html.push_str(&format!(
+            "<tr role=\"row\"><th scope=\"row\" role=\"rowheader\">{}</th>",
+            card.title
+        ));
         for (column, cell) in COLUMNS.iter().skip(1).zip(cells) {
-            html.push_str(&format!("<td data-label=\"{column}\">{cell}</td>"));
+            html.push_str(&format!("<td role=\"cell\" data-label=\"{column}\">{cell}</td>"));
         }
         html.push_str("</tr>\n");
     }

@@ -1,0 +1,134 @@
+//! Many connections: what they cost when nothing happens, and what happens beyond the last.
+
+use std::time::{Duration, Instant};
+
+use pushscope::sys;
+
+use crate::peer::{Peer, eventually};
+use crate::server::Process;
+
+#[test]
+fn thousands_of_idle_connections_cost_no_time_and_little_memory() {
+    // Both ends take a descriptor, here and there; a process has 20,000 at most.
+    let crowd = usize::try_from(sys::raise_descriptor_limit().unwrap() / 2).unwrap().min(8_000);
+    let process = Process::serve(&[]);
+    let mut asking = Peer::connect(process.address);
+    assert_eq!(asking.ask("/livez").status, 200);
+    let before = process.private_bytes();
+    let began = Instant::now();
+    let peers: Vec<Peer> = (0..crowd).map(|at| idle(&process, at)).collect();
+    let connected = began.elapsed();
+    let each = process.private_bytes().saturating_sub(before) / u64::try_from(crowd).unwrap();
+
+    let cpu = process.cpu_ns();
+    asking.hears_nothing_for(Duration::from_secs(3));
+    let spent = Duration::from_nanos(process.cpu_ns() - cpu);
+    println!(
+        "{crowd} idle connections: made in {connected:?}, {each} bytes each, {spent:?} in 3 s"
+    );
+    assert!(spent < Duration::from_millis(30), "{spent:?} of CPU for nothing");
+    assert!(each < 2_048, "{each} bytes of private memory for each idle connection");
+    assert_eq!(asking.ask("/livez").status, 200);
+    drop(peers);
+    eventually("all are gone", || asking.ask("/online").text().contains(r#""online":0"#));
+}
+
+/// A third kept alive, a third parked, a third on a WebSocket.
+fn idle(process: &Process, at: usize) -> Peer {
+    let mut peer = Peer::connect(process.address);
+    match at % 3 {
+        0 => assert_eq!(peer.ask("/livez").status, 200),
+        1 => peer.get("/c/crowd/longpoll?timeout=120"),
+        _ => drop(peer.upgrade("/c/crowd/ws")),
+    }
+    peer
+}
+
+#[test]
+fn at_the_cap_idle_connections_give_way() {
+    let process = Process::serve_with_descriptors(80);
+    let mut idle: Vec<Peer> = (0..16).map(|_| kept(&process)).collect();
+    let mut newest = kept(&process);
+    assert_eq!(idle.remove(0).rest(), b"", "the longest idle one was not closed");
+    for peer in &mut idle {
+        assert_eq!(peer.ask("/livez").status, 200);
+    }
+    assert_eq!(newest.ask("/livez").status, 200);
+}
+
+#[test]
+fn at_the_cap_nobody_is_let_in_until_somebody_leaves() {
+    let process = Process::serve_with_descriptors(80);
+    let mut crowd: Vec<Peer> = (0..16).map(|_| streaming(&process)).collect();
+    let mut waiting = Peer::connect(process.address);
+    waiting.get("/livez");
+
+    let cpu = process.cpu_ns();
+    waiting.hears_nothing_for(Duration::from_secs(1));
+    let spent = Duration::from_nanos(process.cpu_ns() - cpu);
+    assert!(spent < Duration::from_millis(50), "{spent:?} of CPU spent on waiting");
+
+    drop(crowd.pop());
+    assert_eq!(waiting.response().text(), "ok\n");
+    assert_eq!(waiting.publish("cap", b"to all").status, 201);
+    for peer in &mut crowd {
+        peer.until(b"data: to all\n\n");
+    }
+}
+
+#[test]
+fn without_descriptors_the_server_serves_those_it_has() {
+    let process = Process::serve_with_descriptors(200);
+    let mut crowd: Vec<Peer> = (0..20).map(|_| streaming(&process)).collect();
+    let mut asking = Peer::connect(process.address);
+    // Its busy streams keep what they have; `accept` meets EMFILE from now on.
+    asking.publish("cap", b"before");
+    process.limit_descriptors(24);
+
+    let cpu = process.cpu_ns();
+    let mut outside: Vec<Peer> = (0..10).map(|_| asking_once(&process)).collect();
+    for peer in &mut outside {
+        // Let in or turned away: each sees an answer or an end, nobody is left to wait.
+        let answer = peer.rest_or_reset().unwrap_or_default();
+        assert!(answer.is_empty() || answer.ends_with(b"ok\n"), "{answer:?}");
+    }
+    for peer in &mut crowd {
+        peer.until(b"data: before\n\n");
+        peer.hears_nothing_for(Duration::from_millis(10));
+    }
+    let spent = Duration::from_nanos(process.cpu_ns() - cpu);
+    assert!(spent < Duration::from_millis(100), "{spent:?} of CPU spent on waiting");
+
+    crowd.truncate(5);
+    eventually("a new connection is served", || {
+        asking_once(&process).rest_or_reset().is_some_and(|text| text.ends_with(b"ok\n"))
+    });
+    let mut publisher = Peer::connect(process.address);
+    assert_eq!(publisher.publish("cap", b"after").status, 201);
+    for peer in &mut crowd {
+        peer.until(b"data: after\n\n");
+    }
+}
+
+/// A connection that asks, and is to be closed after the answer.
+fn asking_once(process: &Process) -> Peer {
+    let mut peer = Peer::connect(process.address);
+    peer.say(b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    peer
+}
+
+/// A connection that has asked once, and may ask again.
+fn kept(process: &Process) -> Peer {
+    let mut peer = Peer::connect(process.address);
+    assert_eq!(peer.ask("/livez").status, 200);
+    peer
+}
+
+/// A connection that does not give way.
+fn streaming(process: &Process) -> Peer {
+    let mut peer = Peer::connect(process.address);
+    peer.get("/c/cap/sse");
+    peer.until(b"\r\n\r\n");
+    peer.until(b"\n\n");
+    peer
+}

@@ -1,0 +1,147 @@
+//! Servers to talk to: a reactor on a thread, or the command as a process.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::JoinHandle;
+
+use pushscope::clock::SECOND_US;
+use pushscope::engine::Config;
+use pushscope::limits::Limits;
+use pushscope::reactor::{Handle, Reactor};
+
+use crate::peer::PATIENCE;
+
+/// A reactor on a thread of its own.
+pub(crate) struct Server {
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    handle: Handle,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    /// One with the limits that everybody has.
+    pub(crate) fn start() -> Self {
+        Self::with(Limits::default())
+    }
+
+    /// One with other limits; it drains faster than others, for the sake of the tests.
+    pub(crate) fn with(limits: Limits) -> Self {
+        let limits = Limits { drain_us_max: SECOND_US, ..limits };
+        let config = Config { limits, ..Config::default() };
+        let (sender, receiver) = channel();
+        let thread = std::thread::spawn(move || {
+            let mut reactor = Reactor::bind("127.0.0.1:0".parse().unwrap(), config).unwrap();
+            sender.send((reactor.address().unwrap(), reactor.handle())).unwrap();
+            reactor.run().unwrap();
+        });
+        let (address, handle) = receiver.recv_timeout(PATIENCE).unwrap();
+        Self { address, handle, thread: Some(thread) }
+    }
+
+    /// Has it say goodbye.
+    pub(crate) fn drain(&self) {
+        self.handle.drain().unwrap();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have been drained by the test; a second time it leaves at once.
+        let _ = self.handle.drain();
+        let ended = self.thread.take().map(JoinHandle::join);
+        if !std::thread::panicking() {
+            ended.unwrap().unwrap();
+        }
+    }
+}
+
+/// The command, as a process.
+pub(crate) struct Process {
+    child: Child,
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    ended: Receiver<()>,
+}
+
+impl Process {
+    /// `pushscope serve` on a port of its own choosing.
+    pub(crate) fn serve(arguments: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pushscope"));
+        Self::spawn(command.args(SERVE).args(arguments))
+    }
+
+    /// The same, with so many descriptors and no more.
+    pub(crate) fn serve_with_descriptors(descriptors: u32) -> Self {
+        let mut command = Command::new("bash");
+        command.args(["-c", "ulimit -n \"$0\" && exec \"$@\"", &descriptors.to_string()]);
+        Self::spawn(command.arg(env!("CARGO_BIN_EXE_pushscope")).args(SERVE))
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let (told, first) = channel();
+        let (end, ended) = channel();
+        std::thread::spawn(move || {
+            // The tests may be over already.
+            let _ = told.send(lines.next());
+            while let Some(Ok(_)) = lines.next() {}
+            let _ = end.send(());
+        });
+        let line = first.recv_timeout(PATIENCE).unwrap().unwrap().unwrap();
+        let address = line.strip_prefix("pushscope listens on http://").unwrap();
+        let address = address.trim_end_matches('/').parse().unwrap();
+        Self { child, address, ended }
+    }
+
+    /// Sends a signal by its name.
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
+    }
+
+    /// Takes descriptors away from it, down to so many.
+    pub(crate) fn limit_descriptors(&self, descriptors: u32) {
+        let id = self.child.id().to_string();
+        let limit = format!("--nofile={descriptors}:{descriptors}");
+        assert!(Command::new("prlimit").args(["--pid", &id, &limit]).status().unwrap().success());
+    }
+
+    /// Waits for its end.
+    pub(crate) fn end(mut self) -> ExitStatus {
+        self.ended.recv_timeout(PATIENCE).expect("the server has not ended");
+        self.child.wait().unwrap()
+    }
+
+    /// CPU time of its loop so far, in nanoseconds.
+    pub(crate) fn cpu_ns(&self) -> u64 {
+        let text = self.proc("schedstat");
+        text.split(' ').next().unwrap().parse().unwrap()
+    }
+
+    /// Memory that it shares with nobody, in bytes.
+    pub(crate) fn private_bytes(&self) -> u64 {
+        let text = self.proc("smaps_rollup");
+        let line = text.lines().find(|line| line.starts_with("Private_Dirty:")).unwrap();
+        let kib: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+        kib * 1024
+    }
+
+    fn proc(&self, file: &str) -> String {
+        fs::read_to_string(format!("/proc/{}/{file}", self.child.id())).unwrap()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It has ended already where a test has awaited that.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+const SERVE: [&str; 3] = ["serve", "--listen", "127.0.0.1:0"];
