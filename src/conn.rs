@@ -119,11 +119,15 @@ impl Conn {
         self.blocked.after(limits::STALL_US_MAX)
     }
 
+    /// Whether so much waits for the socket that nothing should be added by parsing on.
+    pub const fn is_full(&self) -> bool {
+        self.queue.bytes() > limits::QUEUE_BYTES_PAUSE
+    }
+
     /// Whether its input is left in the kernel for now: unsent answers, or requests that wait
     /// behind a parked one, must not pile up.
     pub fn is_paused(&self) -> bool {
-        self.queue.bytes() > limits::QUEUE_BYTES_PAUSE
-            || self.tail.len() >= limits::PIPELINE_BYTES_MAX
+        self.is_full() || self.tail.len() >= limits::PIPELINE_BYTES_MAX
     }
 
     /// Books that the socket took `bytes` bytes.

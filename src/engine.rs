@@ -190,6 +190,7 @@ impl Engine {
     pub fn receive(&mut self, token: Token, bytes: &[u8]) {
         let Some(conn) = self.conn_mut(token) else { return };
         conn.account.received += bytes.len() as u64;
+        let was_paused = conn.is_paused();
         if conn.tail.is_empty() {
             let taken = self.advance(token.index, bytes);
             self.keep(token.index, bytes.get(taken..).unwrap_or_default().to_vec());
@@ -199,6 +200,9 @@ impl Engine {
             let taken = self.advance(token.index, &joined);
             joined.drain(..taken);
             self.keep(token.index, joined);
+        }
+        if was_paused && self.is_reading(token) {
+            self.unpaused.push(token);
         }
         self.arm(token.index);
     }
@@ -296,10 +300,14 @@ impl Engine {
     pub fn sent(&mut self, token: Token, bytes: usize) {
         let now = self.turn.now.at;
         let Some(conn) = self.conn_mut(token) else { return };
-        let was_paused = conn.is_paused();
+        let (was_full, was_paused) = (conn.is_full(), conn.is_paused());
         conn.sent(bytes, now);
-        if was_paused && !conn.is_paused() {
+        let is_ready = was_full && !conn.is_full() && !conn.tail.is_empty();
+        let is_unpaused = was_paused && !conn.is_paused();
+        if is_ready {
             self.ready.push(token);
+        }
+        if is_unpaused {
             self.unpaused.push(token);
         }
     }
@@ -342,7 +350,7 @@ impl Engine {
 
     /// Whether something waits for this very turn to go on.
     pub fn is_busy(&self) -> bool {
-        !self.ready.is_empty() || !self.dirty.is_empty()
+        !self.ready.is_empty() || !self.dirty.is_empty() || !self.unpaused.is_empty()
     }
 
     /// Removes the next connection that is to be closed.

@@ -7,14 +7,13 @@ use crate::conn::{Incoming, State};
 use crate::event::Batch;
 use crate::fault::Fault;
 use crate::id::{Id, Kind};
-use crate::limits;
 use crate::mech::Mech;
 use crate::mech::mould::{Door, Why};
 use crate::route::{self, Ask, Call, Refusal, Subscription};
 use crate::site::Page;
 use crate::wire::body::Body;
 use crate::wire::cursor::Parse;
-use crate::wire::head::{self, Content, Head};
+use crate::wire::head::{self, Head};
 
 impl Engine {
     /// Parses as much of `bytes` as the connection's state allows; returns how much that was.
@@ -28,9 +27,10 @@ impl Engine {
 
     fn step(&mut self, index: u32, bytes: &[u8]) -> Step {
         let Some(conn) = self.conns.get_mut(index as usize) else { return Step::Wait };
+        let is_full = conn.is_full();
         match &mut conn.state {
             _ if bytes.is_empty() => Step::Wait,
-            State::Head { .. } if conn.queue.bytes() > limits::QUEUE_BYTES_PAUSE => Step::Wait,
+            State::Head { .. } if is_full => Step::Wait,
             State::Head { .. } => self.step_head(index, bytes),
             State::Body(_) => self.step_body(index, bytes),
             State::Mech(_) => self.step_mech(index, bytes),
@@ -94,10 +94,8 @@ impl Engine {
             manner.keep_alive = false;
         }
         // Where content follows that nobody takes, the next request could not be found.
-        let refused = Manner {
-            keep_alive: manner.keep_alive && head.content == Content::None,
-            ..manner.clone()
-        };
+        let refused =
+            Manner { keep_alive: manner.keep_alive && head.content.is_empty(), ..manner.clone() };
         let ask = match route::resolve(head, &self.turn.limits) {
             Ok(ask) => ask,
             Err(refusal) => return self.refuse(index, &refused, refusal),
@@ -107,7 +105,7 @@ impl Engine {
         }
         match ask {
             Ask::Call(call) => self.await_content(index, call, manner, head),
-            _ if head.content != Content::None => {
+            _ if !head.content.is_empty() => {
                 self.refuse(index, &refused, Fault::ContentRefused.into());
             }
             Ask::Page(page) => self.send_page(index, page, &manner),

@@ -142,6 +142,8 @@ pub fn encode(batch: &Batch<'_>, style: Style, coding: Coding) -> Frame {
         script.extend_from_slice(b"<script>parent.pushscope.gap(");
         json::encode_gap(gap, &mut script);
         script.extend_from_slice(SCRIPT_END);
+        // Behind the gap: who is cut off between the two comes back with its old cursor.
+        script.extend(open_script(batch).bytes());
         made += coding.wrap(&script, &mut bytes, 0).as_control();
     }
     for event in batch.events {
@@ -165,6 +167,11 @@ fn clock_script(batch: &Batch<'_>) -> String {
     )
 }
 
+/// The script that says where the stream stands.
+fn open_script(batch: &Batch<'_>) -> String {
+    format!("<script>parent.pushscope.open(\"{}\")</script>\n", batch.start())
+}
+
 /// The document's beginning: padded, because browsers hold back the first bytes to sniff.
 fn document(door: &Door<'_>, style: Style) -> String {
     let mut document =
@@ -172,9 +179,8 @@ fn document(door: &Door<'_>, style: Style) -> String {
     document.push_str("<!--");
     document.extend(std::iter::repeat_n('.', limits::PADDING_BYTES));
     document.push_str("-->\n");
-    if style == Style::Messages {
-        let cursor = door.replay.start();
-        document.push_str(&format!("<script>parent.pushscope.open(\"{cursor}\")</script>\n"));
+    if style == Style::Messages && door.replay.gap.is_none() {
+        document.push_str(&open_script(&door.replay));
     }
     document
 }
@@ -228,7 +234,8 @@ mod tests {
         stage.open::<Iframe>(&REQUEST.replace("1.1", "1.0")).unwrap();
         let said = stage.said().replace('\\', "");
         assert!(!said.contains("chunked"), "HTTP/1.0 knows no chunks");
-        let end = "<script>parent.pushscope.gap({\"gap\":3})</script>\n";
+        let end = "<script>parent.pushscope.gap({\"gap\":3})</script>\n\
+                   <script>parent.pushscope.open(\"7-9\")</script>\n";
         assert!(said.ends_with(end), "{said}");
     }
 

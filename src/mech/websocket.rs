@@ -189,13 +189,14 @@ impl WebSocket {
         if self.dress != Dress::Envelope || door.channel.is_none() {
             return;
         }
-        let next = format!("{{\"next\":\"{}\"}}", door.replay.start());
-        send_control(Opcode::Text, next.as_bytes(), out);
         if let Some(gap) = door.replay.gap {
             let mut text = Vec::new();
             json::encode_gap(gap, &mut text);
             send_control(Opcode::Text, &text, out);
         }
+        // Behind the gap: who is cut off between the two comes back with its old cursor.
+        let next = format!("{{\"next\":\"{}\"}}", door.replay.start());
+        send_control(Opcode::Text, next.as_bytes(), out);
     }
 
     fn message(&mut self, message: Message, out: &mut Out<'_>) {

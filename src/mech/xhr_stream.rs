@@ -119,7 +119,8 @@ pub fn encode(batch: &Batch<'_>, coding: Coding) -> Frame {
     let mut line = Vec::new();
     if let Some(gap) = batch.gap {
         json::encode_gap(gap, &mut line);
-        line.push(b'\n');
+        // Behind the gap: who is cut off between the two comes back with its old cursor.
+        line.extend(format!("\n{{\"next\":\"{}\"}}\n", batch.start()).bytes());
         made += coding.wrap(&line, &mut bytes, 0).as_control();
     }
     for event in batch.events {
@@ -133,7 +134,10 @@ pub fn encode(batch: &Batch<'_>, coding: Coding) -> Frame {
 
 /// Where the stream stands, and padding for browsers that hold back the first bytes.
 fn first_line(door: &Door<'_>) -> String {
-    let mut line = format!("{{\"next\":\"{}\",\"padding\":\"", door.replay.start());
+    let mut line = match door.replay.gap {
+        Some(_) => String::from("{\"padding\":\""),
+        None => format!("{{\"next\":\"{}\",\"padding\":\"", door.replay.start()),
+    };
     line.extend(std::iter::repeat_n('.', limits::PADDING_BYTES));
     line.push_str("\"}\n");
     line
@@ -178,7 +182,7 @@ mod tests {
         stage.open::<XhrStream>(&REQUEST.replace("1.1", "1.0")).unwrap();
         let said = stage.said().replace('\\', "");
         assert!(!said.contains("chunked"), "HTTP/1.0 knows no chunks");
-        assert!(said.ends_with(".\"}\n{\"gap\":3}\n"), "{said}");
+        assert!(said.ends_with(".\"}\n{\"gap\":3}\n{\"next\":\"7-9\"}\n"), "{said}");
     }
 
     #[test]

@@ -94,6 +94,13 @@ pub enum Content {
     Chunked,
 }
 
+impl Content {
+    /// Whether no byte of content follows the head.
+    pub const fn is_empty(self) -> bool {
+        matches!(self, Self::None | Self::Length(0))
+    }
+}
+
 /// What the fields that frame the content and keep the connection say, taken line by line.
 ///
 /// Clause: RFC 9112 §6.1–6.3, §9.3.

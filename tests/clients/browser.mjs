@@ -156,7 +156,7 @@ async function changeReader(room) {
 }
 
 async function lostConnection(room) {
-  room.expected.push(/ERR_(CONNECTION|EMPTY|INCOMPLETE|NETWORK)/, /WebSocket connection to/);
+  room.expected.push(/ERR_(CONNECTION|EMPTY|INCOMPLETE|NETWORK|SOCKET_NOT_CONNECTED)/, /WebSocket connection to/);
   const relay = await room.relay();
   const { page, channel } = await openHome(room, { at: relay.url, clock: true });
   await publish(channel, "before");
@@ -319,7 +319,7 @@ async function chat(room) {
 }
 
 async function chatLost(room) {
-  room.expected.push(/ERR_(CONNECTION|EMPTY|INCOMPLETE)/, /WebSocket connection to/);
+  room.expected.push(/ERR_(CONNECTION|EMPTY|INCOMPLETE|SOCKET_NOT_CONNECTED)/, /WebSocket connection to/);
   const relay = await room.relay();
   const page = await room.page("/chat", { at: relay.url });
   await eventually("open", () => assertChatOpen(page));
