@@ -228,6 +228,17 @@ pub struct Limits {
     pub drain_us_max: u64,
 }
 
+impl Limits {
+    /// Bytes queued for one connection beyond which no message is added: one message of any size
+    /// may wait, two of the largest may not.
+    pub const fn queue_bytes_max(&self) -> u64 {
+        if self.message_bytes_max as u64 > QUEUE_BYTES_MAX {
+            return self.message_bytes_max as u64;
+        }
+        QUEUE_BYTES_MAX
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {

@@ -7,7 +7,6 @@ use crate::fault::Fault;
 use crate::frame::Frames;
 use crate::hub::{Draft, Subscriber};
 use crate::id::{ChannelKey, Token};
-use crate::limits;
 use crate::mech::mould::{Act, Why};
 
 impl Engine {
@@ -15,12 +14,13 @@ impl Engine {
     pub(super) fn deliver(&mut self, key: ChannelKey) {
         let mut frames = Frames::default();
         let now = self.turn.now;
+        let queue_bytes_max = self.turn.limits.queue_bytes_max();
         let Some((batch, subscribers)) = self.hub.pending(key, now) else { return };
         for subscriber in subscribers {
             let token = subscriber.token;
             let Some(conn) = self.conns.get_mut(token.index as usize) else { continue };
             let State::Mech(mech) = &mut conn.state else { continue };
-            if conn.queue.bytes() >= limits::QUEUE_BYTES_MAX {
+            if conn.queue.bytes() >= queue_bytes_max {
                 self.leaving.push((token.index, Leave::Slow));
                 continue;
             }
@@ -57,6 +57,7 @@ impl Engine {
     fn end_slow(&mut self, index: u32) {
         let Some(conn) = self.conns.get_mut(index as usize) else { return };
         conn.account.dropped += conn.queue.keep_begun();
+        log::info!("connection {index}: closed, {}", Fault::QueueFull.row().name);
         self.end(index, Why::Fault(Fault::QueueFull));
     }
 

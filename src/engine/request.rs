@@ -255,6 +255,7 @@ impl Engine {
     pub(super) fn refuse(&mut self, index: u32, manner: &Manner, refusal: Refusal) {
         let answer = manner.refusal(refusal.fault, &self.turn.date, refusal.allow);
         let Some(conn) = self.conns.get_mut(index as usize) else { return };
+        log::debug!("connection {index}: refused, {}", refusal.fault.row().name);
         conn.keep_alive = manner.keep_alive;
         self.answer(index, answer);
     }

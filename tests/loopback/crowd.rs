@@ -45,6 +45,36 @@ fn idle(process: &Process, at: usize) -> Peer {
 }
 
 #[test]
+fn who_has_ended_and_does_not_read_costs_no_time() {
+    let process = Process::serve(&[]);
+    let mut asking = Peer::connect(process.address);
+    assert_eq!(asking.publish("ended", &vec![b'x'; 1024 * 1024]).status, 202);
+    let mut ended: Vec<Peer> = (0..3).map(|_| Peer::connect_narrow(process.address)).collect();
+    // One that is closed after its answer, one with requests behind it, one cut off in a body.
+    ended[0].say(b"GET /c/ended/poll HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    ended[1].say(&b"GET /c/ended/poll HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(3));
+    ended[2].get("/c/ended/poll");
+    ended[2].say(b"POST /c/ended HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nhalf");
+    ended.iter_mut().for_each(Peer::close_half);
+    // Their answers are made; from now on there is nothing to do but to wait.
+    asking.hears_nothing_for(Duration::from_secs(1));
+
+    let cpu = process.cpu_ns();
+    asking.hears_nothing_for(Duration::from_secs(1));
+    let spent = Duration::from_nanos(process.cpu_ns() - cpu);
+    assert!(spent < Duration::from_millis(50), "{spent:?} of CPU for peers that do not read");
+
+    for _ in 0..3 {
+        assert_eq!(ended[1].response().status, 200);
+    }
+    assert_eq!(ended[0].response().status, 200);
+    assert_eq!(ended[2].response().status, 200);
+    for peer in &mut ended[..2] {
+        assert_eq!(peer.rest(), b"");
+    }
+}
+
+#[test]
 fn at_the_cap_idle_connections_give_way() {
     let process = Process::serve_with_descriptors(80);
     let mut idle: Vec<Peer> = (0..16).map(|_| kept(&process)).collect();

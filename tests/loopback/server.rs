@@ -42,6 +42,11 @@ impl Server {
         Self { address, handle, thread: Some(thread) }
     }
 
+    /// A way to reach it that is no socket.
+    pub(crate) fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
     /// Has it say goodbye.
     pub(crate) fn drain(&self) {
         self.handle.drain().unwrap();

@@ -3,6 +3,8 @@
 use std::io::Write;
 use std::time::Duration;
 
+use pushscope::event::Payload;
+use pushscope::hub::Draft;
 use pushscope::limits;
 
 use crate::peer::{Peer, eventually, frame};
@@ -92,6 +94,41 @@ fn a_reader_that_pauses_gets_everything() {
     }
     pausing.say(&frame(0x89, b"still there?"));
     assert_eq!(pausing.frame(), (0x8a, b"still there?".to_vec()));
+}
+
+#[test]
+fn other_threads_publish_without_losing_a_message_or_a_wake_up() {
+    const THREADS: usize = 4;
+    const MESSAGES: usize = 5_000;
+    let server = Server::start();
+    let mut peer = Peer::connect(server.address);
+    peer.upgrade("/c/threads/ws");
+    let mut asking = Peer::connect(server.address);
+    eventually("subscribed", || asking.ask("/c/threads").text().contains(r#"{"websocket":1}"#));
+    std::thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let handle = server.handle();
+            scope.spawn(move || {
+                for at in 0..MESSAGES {
+                    let draft = || Draft {
+                        name: None,
+                        payload: Payload::Text(format!("{thread} {at}").into()),
+                    };
+                    while handle.publish("threads", draft()).is_err() {
+                        std::thread::yield_now();
+                    }
+                }
+            });
+        }
+        let mut next = [0; THREADS];
+        for _ in 0..THREADS * MESSAGES {
+            let text = String::from_utf8(peer.frame().1).unwrap();
+            let (thread, at) = text.split_once(' ').unwrap();
+            let next = &mut next[thread.parse::<usize>().unwrap()];
+            assert_eq!(at.parse(), Ok(*next), "out of order: {text}");
+            *next += 1;
+        }
+    });
 }
 
 #[test]

@@ -150,11 +150,9 @@ impl Heard {
             self.seen.push(Seen::End(reason.to_owned()));
         } else if json["heartbeat"] == true {
             self.seen.push(Seen::Heartbeat);
-        } else if json["padding"].is_string() && json["next"].is_null() {
-            // Before a gap the place is not told: it follows the gap.
         } else if json["next"].is_string() {
             self.cursor = json["next"].as_str().map(str::to_owned);
-        } else {
+        } else if json["padding"].is_null() {
             self.message(json);
         }
     }
