@@ -82,6 +82,8 @@ pub mod engine;
 pub mod event;
 pub mod fault;
 pub mod frame;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod history;
 pub mod hub;
 pub mod id;

@@ -381,3 +381,20 @@ fn a_long_row_behind_a_parked_request_is_answered_to_its_end() {
     world.tell(name, bytes);
     assert_eq!(answers(world.said("l")).len(), 6_001);
 }
+
+/// A peer that says all it has to say, ends, and reads slowly is answered to the end.
+#[test]
+fn a_long_row_before_an_end_is_answered_to_its_end() {
+    let mut world = World::new();
+    world.enter("a");
+    world.narrow("a", 1_000);
+    world.say("a", "GET /livez HTTP/1.1\r\nHost: h\r\n\r\n".repeat(6_000));
+    world.end("a");
+    while !world.is_over("a") {
+        let before = world.said("a").len();
+        world.widen("a", 50_000);
+        assert!(world.said("a").len() > before, "nothing moves any more");
+    }
+    assert_eq!(answers(world.said("a")).len(), 6_000);
+    world.sweep_all();
+}

@@ -38,7 +38,7 @@ impl Mechanism for Iframe {
             match name {
                 b"message" => out.message(json::parse_message(argument)?),
                 b"gap" => out.gap(json::parse_gap(argument)?),
-                b"open" => out.open(Id::parse(&text(argument)?).ok_or(JsonError::IdWrong)?),
+                b"open" => out.stand(Id::parse(&text(argument)?).ok_or(JsonError::IdWrong)?),
                 b"end" => match text(argument)? {
                     reason if reason == DRAIN => {}
                     reason => out.end(reason),
@@ -86,14 +86,14 @@ mod tests {
     #[test]
     fn a_script_is_a_message_or_a_notice() {
         let content = b"<!doctype html><meta charset=\"utf-8\"><title>t</title><!--....-->\n\
-            <script>parent.pushscope.open(\"7-1\")</script>\n\
             <script>parent.pushscope.gap({\"gap\":2})</script>\n\
+            <script>parent.pushscope.open(\"7-2\")</script>\n\
             <script>parent.pushscope.message({\"id\":\"7-3\",\"time\":1,\"channel\":\"c\",\
             \"data\":\"\\u003c/script\\u003e)\"})</script>\n\
             <!---->\n\
             <script>parent.pushscope.message({\"id\":\"7-4\"";
         let read = read::<Iframe>(None, HEAD, content);
-        assert_eq!(read.items, ["open at 7-1", "2 missed", "7-3 </script>)"]);
+        assert_eq!(read.items, ["2 missed", "open at 7-2", "7-3 </script>)"]);
         assert_eq!((&*read.since, &*read.then), ("7-3", "Lost(None)"));
     }
 

@@ -68,7 +68,7 @@ mod tests {
             "next":"7-3","gap":1,"epoch_changed":true}"#;
         let head = "200 OK\r\nContent-Type: application/json";
         let read = read::<LongPoll>(Some("7-0"), head, content);
-        assert_eq!(read.items, ["open at 7-3", "1 or more missed: a new log", "7-3 x"]);
+        assert_eq!(read.items, ["1 or more missed: a new log", "open at 7-2", "7-3 x"]);
         assert_eq!((&*read.since, &*read.then), ("7-3", "Ask(0ns)"));
     }
 

@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::mem;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -91,7 +92,7 @@ pub enum Item {
     Message(Message),
     /// Messages were lost before the next one.
     Gap(Gap),
-    /// The connection stands, and the server has said where in the log.
+    /// The connection stands, at this place of the log: what follows comes behind it.
     Open(Id),
     /// The connection is lost: the subscription comes back after so long, and goes on where it
     /// was.
@@ -107,7 +108,8 @@ pub struct Out {
     pub items: VecDeque<Item>,
     /// What the server is to be answered at once.
     pub reply: Vec<u8>,
-    since: Since,
+    /// Where the next question begins.
+    since: String,
     open: bool,
     /// Whether this connection has brought a message.
     fruitful: bool,
@@ -123,65 +125,48 @@ pub enum Loss {
     Barren,
 }
 
-/// Where the next question begins.
-#[derive(Clone, PartialEq, Eq, Debug)]
-enum Since {
-    /// With what comes from now on.
-    Latest,
-    /// With what its user wants, in the words of `?since=`.
-    Wanted(String),
-    /// Behind the last message that was read.
-    Read(Id),
-}
-
 impl Out {
-    /// Nothing was read yet.
+    /// Nothing was read yet; without a place to begin with, only what comes from now on is wanted.
     pub fn new(since: Option<&str>) -> Self {
-        let since = match since {
-            None | Some(LATEST) => Since::Latest,
-            Some(text) => Since::Wanted(text.to_owned()),
-        };
-        let (items, reply) = (VecDeque::new(), Vec::new());
-        Self { items, reply, since, open: false, fruitful: false, ended: None }
+        Self {
+            items: VecDeque::new(),
+            reply: Vec::new(),
+            since: since.unwrap_or(LATEST).to_owned(),
+            open: false,
+            fruitful: false,
+            ended: None,
+        }
     }
 
     /// Where the next question begins, as `?since=` takes it.
-    pub fn since(&self) -> String {
-        match &self.since {
-            Since::Latest => LATEST.to_owned(),
-            Since::Wanted(text) => text.clone(),
-            Since::Read(id) => id.to_string(),
+    pub fn since(&self) -> &str {
+        &self.since
+    }
+
+    /// The stream has come to this place of the log: whoever goes on there misses nothing.
+    ///
+    /// The first time on a connection it is news.
+    pub fn stand(&mut self, place: Id) {
+        self.since = place.to_string();
+        if !mem::replace(&mut self.open, true) {
+            self.items.push_back(Item::Open(place));
         }
     }
 
     /// A message was read.
     pub fn message(&mut self, message: Message) {
-        self.since = Since::Read(message.id);
+        if !self.open {
+            let offset = message.id.offset.saturating_sub(1);
+            self.stand(Id { offset, ..message.id });
+        }
+        self.since = message.id.to_string();
         self.fruitful = true;
         self.items.push_back(Item::Message(message));
     }
 
-    /// A gap was announced.
+    /// A gap was announced; the place behind it, or a message, follows.
     pub fn gap(&mut self, gap: Gap) {
         self.items.push_back(Item::Gap(gap));
-    }
-
-    /// The server has said where its log stands; only the first time on a connection is news.
-    ///
-    /// It may stand behind messages that are still on their way, so that this is a cursor for
-    /// nobody but those who have asked for none of them.
-    pub fn open(&mut self, at: Id) {
-        if self.since == Since::Latest {
-            self.since = Since::Read(at);
-        }
-        if !std::mem::replace(&mut self.open, true) {
-            self.items.push_back(Item::Open(at));
-        }
-    }
-
-    /// Everything up to this place of the log was read.
-    pub fn read(&mut self, id: Id) {
-        self.since = Since::Read(id);
     }
 
     /// The channel is over.
@@ -198,7 +183,7 @@ impl Out {
     pub fn lose(&mut self) -> Loss {
         self.open = false;
         self.reply.clear();
-        if std::mem::take(&mut self.fruitful) { Loss::Fruitful } else { Loss::Barren }
+        if mem::take(&mut self.fruitful) { Loss::Fruitful } else { Loss::Barren }
     }
 
     /// A line or a frame in JSON: a message, or what the server says about the stream itself.
@@ -212,7 +197,7 @@ impl Out {
             self.gap(json::parse_gap(text)?);
         }
         if let Some(next) = &notice.next {
-            self.open(Id::parse(next).ok_or(JsonError::IdWrong)?);
+            self.stand(Id::parse(next).ok_or(JsonError::IdWrong)?);
         }
         Ok(notice)
     }
@@ -220,23 +205,20 @@ impl Out {
     /// The answer to a poll.
     pub fn batch(&mut self, text: &[u8]) -> Result<(), ClientError> {
         let batch = json::parse_batch(text)?;
-        self.open(batch.next);
         if let Some(gap) = batch.gap {
             self.gap(gap);
         }
         for message in batch.messages {
             self.message(message);
         }
-        self.read(batch.next);
+        self.stand(batch.next);
         Ok(())
     }
 
     /// The answer to a poll that brings nothing but a cursor (RFC 9110 §15.4.5).
     pub fn unchanged(&mut self, answer: &Answer<'_, '_>) -> Result<(), ClientError> {
         let tag = answer.text("ETag").map(|tag| tag.trim_matches('"'));
-        let id = tag.and_then(Id::parse).ok_or(ClientError::CursorMissing)?;
-        self.open(id);
-        self.read(id);
+        self.stand(tag.and_then(Id::parse).ok_or(ClientError::CursorMissing)?);
         Ok(())
     }
 }
@@ -319,7 +301,7 @@ pub(super) mod tests {
         pieces: impl Iterator<Item = &'c [u8]>,
     ) -> Read {
         let mut out = Out::new(since);
-        let (mut client, _) = M::ask(&ask(&Address::parse("h").unwrap(), &out.since()));
+        let (mut client, _) = M::ask(&ask(&Address::parse("h").unwrap(), out.since()));
         let head = format!("HTTP/1.1 {head}\r\n\r\n");
         let mut room = room();
         let parsed = response::parse(head.as_bytes(), Method::Get, &mut Scan::default(), &mut room);
@@ -331,7 +313,7 @@ pub(super) mod tests {
         let then = then.and_then(|()| client.end(&mut out));
         Read {
             items: out.items.iter().map(told).collect(),
-            since: out.since(),
+            since: out.since().to_owned(),
             then: match (out.ended(), then) {
                 (Some(reason), _) => format!("End({reason})"),
                 (None, Ok(then)) => format!("{then:?}"),
@@ -353,13 +335,17 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_place_is_only_a_cursor_for_those_who_wanted_nothing_before_it() {
-        let at = Id { epoch: 7, offset: 9 };
-        for (since, next) in [(None, "7-9"), (Some("latest"), "7-9"), (Some("all"), "all")] {
-            let mut out = Out::new(since);
-            out.open(at);
-            assert_eq!(out.since(), next, "{since:?}");
+    fn a_place_is_a_cursor_and_the_first_one_is_news() {
+        let place = |offset| Id { epoch: 7, offset };
+        let mut out = Out::new(Some("all"));
+        for offset in [2, 3] {
+            out.stand(place(offset));
         }
+        assert_eq!(out.since(), "7-3");
+        assert_eq!(out.items.iter().map(told).collect::<Vec<_>>(), ["open at 7-2"]);
+        assert_eq!(out.lose(), Loss::Barren);
+        out.stand(place(3));
+        assert_eq!(out.items.len(), 2, "another connection");
     }
 
     #[test]

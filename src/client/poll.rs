@@ -72,9 +72,10 @@ mod tests {
     #[test]
     fn an_answer_is_messages_and_the_next_cursor() {
         let content = br#"{"messages":[{"id":"7-3","time":1,"channel":"c","data":"a\nb"},
-            {"id":"7-4","time":2,"channel":"c","event":"e","base64":"AP8="}],"next":"7-4","gap":2}"#;
+            {"id":"7-4","time":2,"channel":"c","event":"e","base64":"AP8="}],
+            "next":"7-4","gap":2}"#;
         let read = read::<Poll>(Some("7-0"), "200 OK\r\nContent-Type: application/json", content);
-        assert_eq!(read.items, ["open at 7-4", "2 missed", r"7-3 a\nb", r"7-4 e \x00\xff"]);
+        assert_eq!(read.items, ["2 missed", "open at 7-2", r"7-3 a\nb", r"7-4 e \x00\xff"]);
         assert_eq!((&*read.since, &*read.then), ("7-4", "Ask(1s)"));
     }
 

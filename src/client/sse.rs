@@ -35,8 +35,6 @@ impl Mechanism for Sse {
     fn receive(&mut self, content: &[u8], out: &mut Out) -> Result<(), ClientError> {
         for line in content.split_inclusive(|byte| *byte == b'\n') {
             self.decoder.receive(line, &mut self.events)?;
-            // An id alone dispatches nothing, and still is the cursor.
-            stand(self.decoder.last_event_id(), out)?;
             for StreamEvent { name, data, .. } in self.events.drain(..) {
                 match name.as_str() {
                     "envelope" => out.message(json::parse_message(data.as_bytes())?),
@@ -46,6 +44,11 @@ impl Mechanism for Sse {
                     _ => return Err(ClientError::TypeUnexpected(name)),
                 }
             }
+            // An id alone dispatches nothing, and still is where the stream stands.
+            let id = self.decoder.last_event_id();
+            if !id.is_empty() {
+                out.stand(Id::parse(id).ok_or(JsonError::IdWrong)?);
+            }
         }
         Ok(())
     }
@@ -53,17 +56,6 @@ impl Mechanism for Sse {
     fn end(&mut self, _out: &mut Out) -> Result<Then, ClientError> {
         Ok(Then::Lost(self.decoder.retry_ms().map(Duration::from_millis)))
     }
-}
-
-/// The stream has come to this id.
-fn stand(last_event_id: &str, out: &mut Out) -> Result<(), ClientError> {
-    if last_event_id.is_empty() {
-        return Ok(());
-    }
-    let id = Id::parse(last_event_id).ok_or(JsonError::IdWrong)?;
-    out.open(id);
-    out.read(id);
-    Ok(())
 }
 
 const EVENT_STREAM: &str = "text/event-stream";
@@ -84,7 +76,16 @@ mod tests {
             id: 7-4\nevent: envelope\ndata: {";
         let read = read::<Sse>(Some("all"), HEAD, content);
         assert_eq!(read.items, ["open at 7-1", "1 missed", r"7-3 a\nb"]);
+
         assert_eq!((&*read.since, &*read.then), ("7-3", "Lost(None)"));
+    }
+
+    #[test]
+    fn a_stream_may_begin_with_a_gap() {
+        let content = b"id: 7-2\nevent: gap\ndata: {\"gap\":1}\n\n";
+        let read = read::<Sse>(Some("7-0"), HEAD, content);
+        assert_eq!(read.items, ["1 missed", "open at 7-2"]);
+        assert_eq!(read.since, "7-2");
     }
 
     #[test]

@@ -167,7 +167,13 @@ impl Subscription {
         deadline: Option<Instant>,
     ) -> Result<Step, ClientError> {
         let first = deadline.map_or(until, |deadline| deadline.min(until));
-        thread::sleep(first.saturating_duration_since(Instant::now()));
+        loop {
+            let left = first.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            thread::park_timeout(left);
+        }
         if first < until {
             return Ok(Step::Late(State::Waiting(until, connection)));
         }
@@ -192,7 +198,7 @@ impl Subscription {
         let ask = Ask {
             address: &self.address,
             channel: &self.channel,
-            since: &self.out.since(),
+            since: self.out.since(),
             interval: self.options.interval,
         };
         let (mech, question) = Mech::ask(self.kind, &ask);

@@ -58,14 +58,14 @@ mod tests {
 
     #[test]
     fn a_line_is_a_message_or_a_notice() {
-        let content = b"{\"next\":\"7-1\",\"padding\":\"....\"}\n\
-            {\"gap\":2}\n\
+        let content = b"{\"padding\":\"....\"}\n\
+            {\"gap\":2}\n{\"next\":\"7-2\"}\n\
             {\"id\":\"7-3\",\"time\":1,\"channel\":\"c\",\"data\":\"a\\nb\"}\n\
             {\"heartbeat\":true}\n\
             {\"id\":\"7-4\",\"time\":2,\"channel\":\"c\",\"event\":\"e\",\"base64\":\"AP8=\"}\n\
             {\"id\":\"7-5\",\"time\":2";
         let read = read::<XhrStream>(None, HEAD, content);
-        assert_eq!(read.items, ["open at 7-1", "2 missed", r"7-3 a\nb", r"7-4 e \x00\xff"]);
+        assert_eq!(read.items, ["2 missed", "open at 7-2", r"7-3 a\nb", r"7-4 e \x00\xff"]);
         assert_eq!((&*read.since, &*read.then), ("7-4", "Lost(None)"));
     }
 

@@ -70,6 +70,25 @@ pub(crate) fn refuses_while_draining(kind: Kind) {
     assert_eq!(answer.field("Connection"), Some("close"));
 }
 
+#[test]
+fn what_is_under_way_is_answered_and_says_that_the_connection_ends() {
+    let mut world = World::new();
+    world.tell("content", "POST /c/news HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\na");
+    world.tell("head", "POST /c/news HTTP/1.1\r\nHost: h\r\n");
+    world.tell("idle", "GET /livez HTTP/1.1\r\nHost: h\r\n\r\n");
+    world.drain();
+    assert!(world.is_over("idle") && !world.is_over("content") && !world.is_over("head"));
+    world.tell("content", "bc");
+    world.tell("head", "\r\n");
+    for name in ["content", "head"] {
+        let answer = answers(world.said(name)).remove(0);
+        assert_eq!((answer.status, answer.field("Connection")), (202, Some("close")), "{name}");
+        assert!(world.is_over(name), "{name}");
+    }
+    assert_eq!(world.get("/livez").status, 200);
+    assert_eq!(world.get("/readyz").status, 503);
+}
+
 fn end(reason: &str) -> Seen {
     Seen::End(reason.to_owned())
 }

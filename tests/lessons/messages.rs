@@ -212,7 +212,8 @@ pub(crate) fn keeps_channels_apart(kind: Kind) {
     let mut world = World::new();
     let mut ours = Client::open(&mut world, kind, "ours/günstig 🙂", "latest");
     let mut theirs = Client::open(&mut world, kind, "theirs", "latest");
-    (ours.hear(&mut world), theirs.hear(&mut world));
+    ours.hear(&mut world);
+    theirs.hear(&mut world);
     world.publish("theirs", "1");
     world.publish(&escaped("ours/günstig 🙂"), "2");
     assert_eq!(theirs.texts(&mut world), ["1"]);

@@ -46,6 +46,9 @@ const OBLIGATIONS: &[Obligation] = &[
     all("begins at all, latest, a duration, a time", resuming::begins_where_it_is_told),
     all("announces what history lost", resuming::announces_a_gap),
     all("announces another epoch", resuming::announces_another_epoch),
+    all("announces a channel that has begun anew", resuming::announces_a_new_beginning),
+    all("announces what has aged away", resuming::announces_what_aged),
+    all("loses of a burst nothing that is not counted", resuming::counts_every_burst),
     all("refuses a garbage cursor", resuming::refuses_a_garbage_cursor),
     but(
         "ignores a garbage cursor in a field",
@@ -84,6 +87,16 @@ const OBLIGATIONS: &[Obligation] = &[
             (LongPoll, "input is the next request"),
             (WebSocket, "listens"),
         ],
+    ),
+    but(
+        "is silent for a day when told to be",
+        readers::silent_when_told,
+        &[(Poll, "answers at once"), (LongPoll, "its park is short")],
+    ),
+    but(
+        "bears a reader that reads slowly",
+        readers::bears_a_slow_reader,
+        &[(Poll, "answers once"), (LongPoll, "answers once")],
     ),
     but("strikes off who leaves", readers::strikes_off, &[(Poll, "never subscribes")]),
     but("says goodbye when the server drains", goodbyes::drain, &[(Poll, "answers at once")]),

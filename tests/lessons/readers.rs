@@ -3,9 +3,9 @@
 use pushscope::clock::SECOND_US;
 use pushscope::engine::Farewell;
 use pushscope::id::Kind;
-use pushscope::limits;
+use pushscope::limits::{self, Limits};
 
-use crate::support::{Client, Seen, World};
+use crate::support::{Client, Seen, World, masked, request};
 
 pub(crate) fn heartbeat_in_time(kind: Kind) {
     let silence_us = silence_us(kind);
@@ -22,6 +22,17 @@ pub(crate) fn heartbeat_in_time(kind: Kind) {
         assert!((10..=11).contains(&count), "{count} heartbeats in 11 silences");
     }
     assert!(!world.is_over(&client.name));
+}
+
+pub(crate) fn silent_when_told(kind: Kind) {
+    let mut world = World::with(Limits { heartbeat_us: 0, ping_us: 0, ..Limits::default() });
+    let mut client = Client::open(&mut world, kind, "news", "latest");
+    client.hear(&mut world);
+    let said = world.said(&client.name).len();
+    world.advance(24 * 3_600 * SECOND_US);
+    assert_eq!(world.said(&client.name).len(), said);
+    world.publish("news", "still here");
+    assert_eq!(client.texts(&mut world), ["still here"]);
 }
 
 pub(crate) fn no_heartbeat_while_busy(kind: Kind) {
@@ -62,10 +73,28 @@ pub(crate) fn closes_a_slow_reader(kind: Kind) {
     );
 }
 
+/// Slowness is judged by progress: ten bytes in ten seconds are some.
+pub(crate) fn bears_a_slow_reader(kind: Kind) {
+    let mut world = World::new();
+    let client = Client::open(&mut world, kind, "news", "latest");
+    world.narrow(&client.name, 0);
+    world.publish("news", &"x".repeat(10_000));
+    for _ in 0..30 {
+        world.advance(limits::STALL_US_MAX - 1);
+        assert!(world.conn(&client.name).is_some(), "it has made progress");
+        world.widen(&client.name, 10);
+        if kind == Kind::WebSocket {
+            world.tell(&client.name, masked(0x8a, b""));
+        }
+    }
+    world.advance(limits::STALL_US_MAX);
+    assert_eq!(world.farewell(&client.name), Some(Farewell::Reset));
+}
+
 pub(crate) fn drops_input(kind: Kind) {
     let mut world = World::new();
     let mut client = Client::open(&mut world, kind, "news", "latest");
-    let mut left = usize::try_from(limits::STREAM_INPUT_BYTES_MAX).expect("it fits");
+    let mut left = limits::STREAM_INPUT_BYTES_MAX;
     for part in ["GET / HTTP/1.1\r\n\r\n", "\0\u{ff}", "x"] {
         world.tell(&client.name, part);
         left -= part.len();
@@ -101,6 +130,30 @@ pub(crate) fn strikes_off(kind: Kind) {
     }
     world.sweep_all();
     assert_eq!((world.online(kind), world.subscribers("news")), (0, 0));
+}
+
+/// What the kernel reports of a socket that is closed reaches nobody, though its slot is taken.
+#[test]
+fn a_stale_token_reaches_nobody() {
+    let mut world = World::new();
+    world.tell("old", request(Kind::Sse, "/c/news/sse"));
+    let stale = world.token("old");
+    world.break_off("old");
+    world.tell("new", request(Kind::Sse, "/c/news/sse"));
+    assert_eq!(world.token("new").index, stale.index, "the slot is taken again");
+    let said = world.said("new").len();
+    for _ in 0..2 {
+        world.engine.receive(stale, &vec![b'x'; limits::STREAM_INPUT_BYTES_MAX + 1]);
+        world.engine.writable(stale);
+        world.engine.sent(stale, 1);
+        world.engine.flushed(stale);
+        world.engine.ended(stale);
+        world.engine.broken(stale);
+        world.turn();
+    }
+    assert!(!world.engine.is_reading(stale) && world.engine.conn(stale).is_none());
+    assert!(world.conn("new").is_some());
+    assert_eq!((world.said("new").len(), world.subscribers("news")), (said, 1));
 }
 
 fn silence_us(kind: Kind) -> u64 {

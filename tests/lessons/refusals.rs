@@ -323,6 +323,13 @@ fn slowness_is_refused_in_time() {
         assert_eq!((answer.status, answer.reason().as_str()), (408, "body_slow"), "{name}");
         assert!(world.is_over(name));
     }
+    // Pauses are borne, if they are short and the pace is right.
+    world.tell("paced", head.replace("999", "180000"));
+    for _ in 0..3 {
+        world.advance(9 * second);
+        world.tell("paced", "x".repeat(60_000));
+    }
+    assert_eq!(answers(world.said("paced")).remove(0).status, 202);
     world.tell("idle", "GET /livez HTTP/1.1\r\nHost: h\r\n\r\n");
     world.advance(limits::KEEP_ALIVE_US_MAX - 1);
     assert!(!world.is_over("idle"));

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use pushscope::id::Kind;
-use pushscope::limits::Limits;
+use pushscope::limits::{self, Limits};
 
 use crate::support::{Client, Dress, Message, Seen, World, address, hear, request};
 
@@ -78,6 +78,50 @@ pub(crate) fn announces_another_epoch(kind: Kind) {
         let mut again = Client::open(&mut world, kind, channel, &cursor);
         assert_eq!(gaps(&mut again, &mut world), []);
         assert_eq!(again.texts(&mut world).len(), 0);
+    }
+}
+
+/// An id from before a DELETE is not mistaken for one of the new log.
+pub(crate) fn announces_a_new_beginning(kind: Kind) {
+    let mut world = World::new();
+    let old = published(&mut world, 3);
+    world.ask("DELETE /c/news HTTP/1.1\r\nHost: h\r\n\r\n");
+    let new = published(&mut world, 2);
+    assert!(old.iter().all(|id| !new.contains(id)), "an id never returns");
+    let mut client = Client::open(&mut world, kind, "news", &old[1]);
+    assert_eq!(client.texts(&mut world), numbers(1..=2));
+    assert_eq!(gaps(&mut client, &mut world), [(0, true)]);
+    assert_eq!(client.cursor(&mut world), new[1]);
+}
+
+pub(crate) fn announces_what_aged(kind: Kind) {
+    let mut world = World::new();
+    let ids = published(&mut world, 3);
+    world.advance(limits::HISTORY_US_MAX / 2);
+    published(&mut world, 1);
+    world.advance(limits::HISTORY_US_MAX / 2 + 2 * limits::HEARTBEAT_GRAIN_US);
+    let kept = world.get("/c/news").json()["messages"].clone();
+    assert_eq!(kept, 1, "what has aged is forgotten without being asked for");
+    let mut client = Client::open(&mut world, kind, "news", &ids[0]);
+    assert_eq!(client.texts(&mut world), ["1"]);
+    assert_eq!(gaps(&mut client, &mut world), [(2, false)]);
+}
+
+/// A burst that is longer than the history reaches a stream whole; a poll is told what it missed.
+pub(crate) fn counts_every_burst(kind: Kind) {
+    let mut world = World::new();
+    let start = published(&mut world, 1).remove(0);
+    let mut client = Client::open(&mut world, kind, "news", &start);
+    client.hear(&mut world);
+    let burst: Vec<String> = (2..=2_000).map(|number| number.to_string()).collect();
+    world.publish_burst("news", &burst);
+    let texts = client.texts(&mut world);
+    let missed: u64 = gaps(&mut client, &mut world).iter().map(|(missed, _)| missed).sum();
+    assert_eq!(texts.len() as u64 + missed, 1_999);
+    assert!(texts.is_sorted_by_key(|text| text.parse::<u64>().expect("a number")));
+    assert_eq!(texts.last().map(String::as_str), Some("2000"));
+    if !matches!(kind, Kind::Poll | Kind::LongPoll) {
+        assert_eq!(missed, 0);
     }
 }
 

@@ -113,22 +113,22 @@ fn the_peers_half_of_the_closing_handshake_is_awaited_for_two_seconds() {
     let delete = "DELETE /c/news HTTP/1.1\r\nHost: h\r\n\r\n";
     let mut world = opened("/c/news/ws");
     world.ask(delete);
-    let bye = close(1000, "the channel was deleted");
-    assert_eq!(told(&world), [bye.clone()]);
+    let bye = [close(1000, "the channel was deleted")];
+    assert_eq!(told(&world), bye);
     // What was under way when we closed means nothing any more, and is no fault.
     world.tell("w", [masked(0x81, b"late"), masked(0x89, b"late")].concat());
     world.advance(limits::CLOSE_US_MAX - 1);
     assert!(!world.is_over("w"));
     world.tell("w", masked(0x88, b"\x03\xe8"));
     assert!(world.is_over("w"));
-    assert_eq!(told(&world), [bye.clone()], "no second close frame");
+    assert_eq!(told(&world), bye, "no second close frame");
     assert_eq!(world.get("/c/news").json()["messages"], 0);
 
     let mut world = opened("/c/news/ws");
     world.ask(delete);
     world.advance(limits::CLOSE_US_MAX);
     assert!(world.is_over("w"));
-    assert_eq!(told(&world), [bye]);
+    assert_eq!(told(&world), bye);
 }
 
 #[test]

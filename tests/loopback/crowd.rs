@@ -107,6 +107,20 @@ fn at_the_cap_nobody_is_let_in_until_somebody_leaves() {
 }
 
 #[test]
+fn a_storm_beyond_the_cap_costs_nobody_a_connection() {
+    let process = Process::serve_with_descriptors(80);
+    let mut storm: Vec<Peer> = (0..80).map(|_| Peer::connect(process.address)).collect();
+    for peer in &mut storm {
+        peer.get("/c/cap/sse");
+    }
+    // Sixteen at a time are let in, in the order in which they came; who waits waits its turn.
+    for mut peer in storm {
+        peer.until(b"\r\n\r\n");
+        peer.until(b"\n\n");
+    }
+}
+
+#[test]
 fn without_descriptors_the_server_serves_those_it_has() {
     let process = Process::serve_with_descriptors(200);
     let mut crowd: Vec<Peer> = (0..20).map(|_| streaming(&process)).collect();

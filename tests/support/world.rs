@@ -159,6 +159,11 @@ impl World {
         self.engine.conn(self.peers.get(name)?.token)
     }
 
+    /// The name that somebody's connection has in the engine.
+    pub(crate) fn token(&self, name: &str) -> Token {
+        self.peers.get(name).expect("somebody of that name").token
+    }
+
     /// One turn of the loop, and those that follow it without a sleep.
     pub(crate) fn turn(&mut self) {
         for _ in 0..TURNS_MAX {

@@ -1,0 +1,288 @@
+//! The command line as its users meet it: the real program, over loopback.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A running program, which does not outlive its test.
+struct Running {
+    child: Child,
+    /// Its standard output, as long as somebody reads it.
+    out: Option<BufReader<ChildStdout>>,
+}
+
+impl Running {
+    fn start(arguments: &[&str]) -> Self {
+        let mut child = pushscope(arguments).spawn().unwrap();
+        let out = child.stdout.take().map(BufReader::new);
+        Self { child, out }
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.out.as_mut().unwrap().read_line(&mut line).unwrap();
+        line
+    }
+
+    /// Its exit code, and what it has left to say on either output.
+    fn end(mut self) -> (Option<i32>, String, String) {
+        let deadline = Instant::now() + PATIENCE;
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(Instant::now() < deadline, "it goes on");
+            thread::park_timeout(Duration::from_millis(5));
+        };
+        let (mut out, mut err) = (String::new(), String::new());
+        if let Some(rest) = &mut self.out {
+            rest.read_to_string(&mut out).unwrap();
+        }
+        self.child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+        (status.code(), out, err)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A server on a free port.
+struct Server {
+    running: Running,
+    /// Host and port.
+    authority: String,
+    /// The same as a URL.
+    url: String,
+}
+
+impl Server {
+    fn start() -> Self {
+        let mut running = Running::start(&["serve", "--listen", "127.0.0.1:0", "--log", "warn"]);
+        let first = running.line();
+        let url = first.trim_end().strip_prefix("pushscope listens on ").unwrap().to_owned();
+        let url = url.strip_suffix('/').unwrap().to_owned();
+        let authority = url.strip_prefix("http://").unwrap().to_owned();
+        assert_eq!(running.line(), format!("  look        {url}/\n"));
+        assert_eq!(running.line(), format!("  publish     curl -d 'hello' {url}/c/10086\n"));
+        assert_eq!(running.line(), format!("  subscribe   curl -N {url}/c/10086/sse\n"));
+        Self { running, authority, url }
+    }
+
+    fn publish(&self, channel: &str, message: &str) {
+        let output = run(&["pub", "--to", &self.url, "--", channel, message]);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+    }
+
+    /// An answer, its head included.
+    fn ask(&self, method: &str, target: &str) -> String {
+        let mut stream = TcpStream::connect(&self.authority).unwrap();
+        let head = format!("{method} {target} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        answer
+    }
+}
+
+fn pushscope(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pushscope"));
+    command.args(arguments).env_clear();
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn run(arguments: &[&str]) -> Output {
+    pushscope(arguments).output().unwrap()
+}
+
+/// Runs to the end with an input.
+fn run_with(arguments: &[&str], input: &[u8]) -> Output {
+    let mut child = pushscope(arguments).stdin(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+fn file(name: &str, content: &[u8]) -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::write(&path, content).unwrap();
+    path
+}
+
+fn text(bytes: &[u8]) -> &str {
+    str::from_utf8(bytes).unwrap()
+}
+
+/// No step of a test takes longer than this, unless it hangs.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Every mechanism, by each of its names.
+const NAMES: [&str; 9] =
+    ["poll", "longpoll", "long_poll", "sse", "ws", "websocket", "iframe", "stream", "xhr_stream"];
+
+#[test]
+fn every_mechanism_brings_the_same_messages() {
+    let server = Server::start();
+    let subscribe = |name: &str| {
+        Running::start(&[
+            "sub",
+            "--to",
+            &server.url,
+            "a/b é",
+            "--as",
+            name,
+            "--since",
+            "all",
+            "--interval",
+            "0.01",
+            "-C",
+            "3",
+            "--json",
+            "--timeout",
+            "20",
+        ])
+    };
+    let live: Vec<Running> = NAMES.iter().map(|name| subscribe(name)).collect();
+    let first = "two\nlines \"quoted\" \\ </script> 🦀 \u{2028}\r\n";
+    server.publish("a/b é", first);
+    let place = ["pub", "--to", &server.url, "a/b é"];
+    let typed = ["--content-type", "application/octet-stream", "--event", "blob"];
+    let output = run_with(&[place, typed].concat(), &[0x00, 0xff, b'\n']);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    server.publish("a/b é", "");
+    let late: Vec<Running> = NAMES.iter().map(|name| subscribe(name)).collect();
+
+    let mut all = live.into_iter().chain(late).map(Running::end);
+    let (code, expected, err) = all.next().unwrap();
+    assert_eq!((code, &*err), (Some(0), ""));
+    let messages: Vec<serde_json::Value> =
+        expected.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(messages.len(), 3);
+    assert!(messages.iter().all(|message| message["channel"] == "a/b é"));
+    assert_eq!(messages[0]["data"], first);
+    assert_eq!((&messages[1]["base64"], &messages[1]["event"]), (&"AP8K".into(), &"blob".into()));
+    assert_eq!(messages[2]["data"], "");
+    for (name, ended) in NAMES.iter().chain(&NAMES).skip(1).zip(all) {
+        assert_eq!(ended, (Some(0), expected.clone(), String::new()), "{name}");
+    }
+}
+
+#[test]
+fn lines_are_messages_and_bytes_stay_bytes() {
+    let server = Server::start();
+    let place = format!("{}/c/lines", server.url);
+    let output = run_with(&["pub", &place, "--lines", "--json"], b"one\n\ntwo\r\nthree");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let answers: Vec<serde_json::Value> =
+        text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(answers.len(), 4);
+    assert_eq!((&answers[2]["channel"], &answers[2]["bytes"]), (&"lines".into(), &4.into()));
+
+    let blob = file("blob", &[0x00, 0x1b, 0xff]);
+    let output = run(&["pub", &place, "--file", blob.to_str().unwrap()]);
+    assert!(text(&output.stdout).ends_with("  no subscribers\n"), "{output:?}");
+
+    let all = ["sub", &place, "--since", "all", "--timeout", "20", "-C", "5"];
+    let output = run(&[&all[..], &["--raw"]].concat());
+    assert_eq!(output.stdout, b"onetwo\rthree\x00\x1b\xff");
+    let output = run(&all);
+    assert_eq!(output.stdout, b"one\n\ntwo\r\nthree\nABv/\n");
+    assert!(text(&output.stderr).ends_with("is binary: 3 bytes, printed in base64\n"));
+}
+
+#[test]
+fn exit_codes_say_what_happened() {
+    let server = Server::start();
+    let url = server.url.as_str();
+    let cases: [(i32, &str, &[&str]); 12] = [
+        (0, "", &["--help"]),
+        (0, "", &["serve", "--print-limits"]),
+        (1, "is in use", &["serve", "--listen", &server.authority]),
+        (1, "no connection to 127.0.0.1:1", &["pub", "http://127.0.0.1:1", "c", "m"]),
+        (1, "(event_name_reserved)", &["pub", url, "c", "m", "--event", "gap"]),
+        (1, "(channel_refused)", &["sub", url, "", "--as", "ws"]),
+        (2, "TLS is not spoken yet", &["sub", "https://127.0.0.1", "c"]),
+        (2, "which channel?", &["sub", "http://127.0.0.1"]),
+        (2, "--origin", &["serve", "--origin", "shop.example"]),
+        (2, "at most 120 seconds", &["serve", "--park-s", "121"]),
+        (2, "one of poll, long_poll", &["sub", "c", "--as", "smoke"]),
+        (124, "the time is over", &["sub", url, "c", "--timeout", "0.05"]),
+    ];
+    for (code, said, arguments) in cases {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {output:?}");
+        assert!(text(&output.stderr).contains(said), "{arguments:?}: {output:?}");
+        assert_eq!(code == 0, output.stderr.is_empty(), "{arguments:?}: {output:?}");
+    }
+}
+
+#[test]
+fn a_flag_goes_before_its_variable_and_that_before_the_file() {
+    let path = file("settings", b"# comment\nheartbeat-s = 1\nas = ws\nlisten = 127.0.0.1:0\n");
+    let path = path.to_str().unwrap();
+    let heartbeat = |variable: Option<&str>, flags: &[&str]| {
+        let mut command = pushscope(&[&["serve", "--print-limits"][..], flags].concat());
+        command.envs(variable.map(|value| ("PUSHSCOPE_HEARTBEAT_S", value)));
+        let output = command.output().unwrap();
+        let line = text(&output.stdout).lines().find(|line| line.starts_with("heartbeat_us "));
+        line.expect("the line").split_whitespace().last().unwrap().to_owned()
+    };
+    assert_eq!(heartbeat(None, &[]), "15000000");
+    assert_eq!(heartbeat(None, &["--config", path]), "1000000");
+    assert_eq!(heartbeat(Some("2"), &["--config", path]), "2000000");
+    assert_eq!(heartbeat(Some("2"), &["--config", path, "--heartbeat-s", "3"]), "3000000");
+
+    let wrong = file("wrong", b"# comment\n\nheartbeat-s = soon\n");
+    let output = run(&["serve", "--config", wrong.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("wrong:3: invalid value 'soon'"), "{output:?}");
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_failure() {
+    let server = Server::start();
+    server.publish("c", "first");
+    let mut running =
+        Running::start(&["sub", "--to", &server.url, "c", "--since", "all", "--timeout", "20"]);
+    assert_eq!(running.line(), "first\n");
+    running.out = None;
+    server.publish("c", "second");
+    assert_eq!(running.end(), (Some(0), String::new(), String::new()));
+}
+
+#[test]
+fn a_channel_that_is_deleted_ends_its_subscribers() {
+    let server = Server::start();
+    // A short poll is never there to be told.
+    for name in NAMES.into_iter().filter(|name| *name != "poll") {
+        let running =
+            Running::start(&["sub", "--to", &server.url, "c", "--as", name, "--timeout", "20"]);
+        let deadline = Instant::now() + PATIENCE;
+        while server.ask("GET", "/c/c").contains("\"subscribers\":{}") {
+            assert!(Instant::now() < deadline, "{name} does not come");
+            thread::park_timeout(Duration::from_millis(5));
+        }
+        server.ask("DELETE", "/c/c");
+        let (code, out, err) = running.end();
+        assert_eq!((code, &*out), (Some(0), ""), "{name}: {err}");
+        assert!(err.starts_with("pushscope: the channel is over: "), "{name}: {err}");
+    }
+}
+
+#[test]
+fn a_server_that_is_told_to_leave_leaves_in_peace() {
+    let server = Server::start();
+    let pid = server.running.child.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    assert_eq!(server.running.end(), (Some(0), String::new(), String::new()));
+}
