@@ -138,7 +138,8 @@ impl Manner {
         match row.status {
             405 => head = head.field("Allow", allow),
             426 => {
-                // RFC 9110 §7.8: "A sender of Upgrade MUST also send an "Upgrade" connection option"
+                // RFC 9110 §7.8: "A sender of Upgrade MUST also send an "Upgrade" connection
+                // option in the Connection header field".
                 head = head
                     .field("Connection", "Upgrade")
                     .field("Upgrade", "websocket")

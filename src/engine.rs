@@ -360,18 +360,19 @@ impl Engine {
         Some((token, farewell))
     }
 
-    /// Frees a place for a new connection: the longest idle kept-alive one gives way.
-    pub fn reap_idle(&mut self) {
+    /// The longest idle connection that is only kept for a next request: it may give way to a new
+    /// one. Who was let in and has not spoken yet is not idle.
+    pub fn idlest(&self) -> Option<Token> {
         let idle = self.conns.iter().filter_map(|(index, conn)| match conn.state {
-            State::Head { since, begun: false, .. } if conn.queue.is_empty() => {
-                Some((since, index))
+            State::Head { since, begun: false, .. }
+                if conn.queue.is_empty() && conn.account.received > 0 =>
+            {
+                Some((since, index, conn.generation))
             }
             _ => None,
         });
-        let longest = idle.min().and_then(|(_, index)| u32::try_from(index).ok());
-        if let Some(index) = longest {
-            self.vanish(index, Farewell::Close);
-        }
+        let (_, index, generation) = idle.min()?;
+        Some(Token { index: u32::try_from(index).ok()?, generation })
     }
 
     /// How long clients have to leave when the server drains, in microseconds.
@@ -397,10 +398,12 @@ impl Engine {
         for index in all {
             let Some(conn) = self.conns.get_mut(index as usize) else { continue };
             conn.keep_alive = false;
-            match &conn.state {
+            match &mut conn.state {
+                // RFC 9112 §9.6: the last answer of a connection says that it is the last.
+                State::Body(incoming) => incoming.manner.keep_alive = false,
                 State::Mech(_) => self.end(index, Why::Drain),
                 State::Head { begun: false, .. } => self.close(index),
-                State::Body(_) | State::Head { .. } | State::Draining { .. } | State::Gone => {}
+                State::Head { .. } | State::Draining { .. } | State::Gone => {}
             }
         }
     }

@@ -288,22 +288,20 @@ impl Reactor {
             return;
         }
         for _ in 0..limits::ACCEPTS_PER_TURN {
-            if self.engine.len() >= self.connections_max {
-                self.engine.reap_idle();
-                self.sweep();
-            }
-            let Some(listener) = &mut self.listener else { return };
-            if self.engine.len() >= self.connections_max {
+            let is_full = self.engine.len() >= self.connections_max;
+            let idlest = if is_full { self.engine.idlest() } else { None };
+            if is_full && idlest.is_none() {
                 return self.pause_accepting();
             }
+            let Some(listener) = &mut self.listener else { return };
             match listener.accept() {
-                Accepted::Stream(stream) => self.open(stream),
+                Accepted::Stream(stream) => self.open_for(stream, idlest),
                 Accepted::Drained => {
                     self.accepting = Accepting::Idle;
                     return;
                 }
                 Accepted::Exhausted => {
-                    self.engine.reap_idle();
+                    self.give_way(self.engine.idlest());
                     return self.pause_accepting();
                 }
             }
@@ -313,6 +311,19 @@ impl Reactor {
     fn pause_accepting(&mut self) {
         let until = self.clock.now().at.after(limits::ACCEPT_PAUSE_US);
         self.accepting = Accepting::Paused(until);
+    }
+
+    /// Lets a connection in, for which another gives way when there is no room.
+    fn open_for(&mut self, stream: TcpStream, idlest: Option<Token>) {
+        self.give_way(idlest);
+        self.open(stream);
+    }
+
+    fn give_way(&mut self, idlest: Option<Token>) {
+        if let Some(token) = idlest {
+            self.engine.broken(token);
+            self.sweep();
+        }
     }
 
     fn open(&mut self, mut stream: TcpStream) {

@@ -55,7 +55,8 @@ static HOME: LazyLock<Vec<u8>> = LazyLock::new(|| {
 /// The comparison table, from the cards.
 fn cards_html() -> String {
     let mut html = String::from(
-        "<table class=\"cards\" role=\"table\">\n<caption>The mechanisms</caption>\n<thead><tr role=\"row\">",
+        "<table class=\"cards\" role=\"table\">\n<caption>The mechanisms</caption>\n\
+         <thead><tr role=\"row\">",
     );
     for column in COLUMNS {
         html.push_str(&format!("<th scope=\"col\" role=\"columnheader\">{column}</th>"));

@@ -13,6 +13,9 @@ import { inspect } from "node:util";
 import axe from "axe-core";
 import { Room, VIEWPORTS, eventually, launch } from "./room.mjs";
 
+/** What Chromium says of a connection that was cut. */
+const CUT = /ERR_(CONNECTION|EMPTY|INCOMPLETE|NETWORK|SOCKET_NOT_CONNECTED)/;
+
 const CHECKS = [
   ["every payload arrives by each mechanism, once and unchanged", everyPayload],
   ["the red dot and the panels agree, and marking as read resets them", redDot],
@@ -156,7 +159,7 @@ async function changeReader(room) {
 }
 
 async function lostConnection(room) {
-  room.expected.push(/ERR_(CONNECTION|EMPTY|INCOMPLETE|NETWORK|SOCKET_NOT_CONNECTED)/, /WebSocket connection to/);
+  room.expected.push(CUT, /WebSocket connection to/);
   const relay = await room.relay();
   const { page, channel } = await openHome(room, { at: relay.url, clock: true });
   await publish(channel, "before");
@@ -319,7 +322,7 @@ async function chat(room) {
 }
 
 async function chatLost(room) {
-  room.expected.push(/ERR_(CONNECTION|EMPTY|INCOMPLETE|SOCKET_NOT_CONNECTED)/, /WebSocket connection to/);
+  room.expected.push(CUT, /WebSocket connection to/);
   const relay = await room.relay();
   const page = await room.page("/chat", { at: relay.url });
   await eventually("open", () => assertChatOpen(page));
