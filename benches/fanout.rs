@@ -10,7 +10,7 @@
 //! cargo bench --bench fanout
 //! ```
 #![allow(missing_docs, reason = "criterion's macros define items without")]
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a bench that cannot run must stop")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a bench that cannot run must stop")]
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

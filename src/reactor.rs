@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crossbeam_channel::{Receiver, Sender, TrySendError};
+use crossbeam_channel::{Receiver, Sender};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Waker};
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -97,16 +97,15 @@ impl Handle {
     fn send(&self, errand: Errand) -> Result<(), InboxFull> {
         // Only who finds the inbox empty needs to wake the loop.
         let waiting = self.waiting.fetch_add(1, Ordering::AcqRel);
-        if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) =
-            self.sender.try_send(errand)
-        {
+        let sent = self.sender.try_send(errand).map_err(|_| InboxFull);
+        if sent.is_err() {
             self.waiting.fetch_sub(1, Ordering::AcqRel);
-            return Err(InboxFull);
         }
+        // Also when it could not be sent: others may have relied on this wake-up meanwhile.
         if waiting == 0 {
             self.waker.wake().map_err(|_| InboxFull)?;
         }
-        Ok(())
+        sent
     }
 }
 
@@ -246,7 +245,8 @@ impl Reactor {
     }
 
     fn run_errands(&mut self) {
-        while let Ok(errand) = self.inbox.receiver.try_recv() {
+        for _ in 0..limits::INBOX_MAX {
+            let Ok(errand) = self.inbox.receiver.try_recv() else { return };
             self.inbox.handle.waiting.fetch_sub(1, Ordering::AcqRel);
             match errand {
                 Errand::Drain => self.drain(),
@@ -257,6 +257,8 @@ impl Reactor {
                 }
             }
         }
+        // A turn's worth is done: the rest has the next one.
+        let _ = self.inbox.handle.waker.wake();
     }
 
     /// The first time: closes the listener, says goodbye. The second time: leaves at once.

@@ -1,5 +1,6 @@
 //! What a delivery and an idle connection take from the heap.
 #![allow(missing_docs, reason = "a test")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot run must stop")]
 
 use std::io::IoSlice;
 use std::sync::Arc;

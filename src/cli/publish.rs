@@ -18,7 +18,7 @@ use super::{Failure, printed};
 #[derive(Debug, Args)]
 #[command(override_usage = USAGE, after_help = EXAMPLE)]
 pub(super) struct Publish {
-    #[arg(required = true, num_args = 1..=3, hide = true)]
+    #[arg(required = true, num_args = 1..=3, value_name = "CHANNEL", hide = true)]
     words: Vec<String>,
     /// The server, unless the URL says it
     #[arg(long, value_name = "URL", env = "PUSHSCOPE_TO", hide_env = true)]

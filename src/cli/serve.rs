@@ -21,9 +21,9 @@ pub(super) struct Serve {
     #[arg(long, value_name = "ADDRESS", env = "PUSHSCOPE_LISTEN", hide_env = true)]
     #[arg(value_parser = value::listen, default_value = "127.0.0.1:7777")]
     listen: SocketAddr,
-    /// An origin whose pages may connect, besides the server's own; `*` is all; repeatable
+    /// Origins whose pages may connect besides the server's own: a list, or repeated; `*` is all
     #[arg(long, value_name = "ORIGIN", env = "PUSHSCOPE_ORIGIN", hide_env = true)]
-    #[arg(value_parser = value::origin, value_delimiter = None)]
+    #[arg(value_parser = value::origin, value_delimiter = ',')]
     origin: Vec<String>,
     /// The longest message
     #[arg(long, value_name = "BYTES", env = "PUSHSCOPE_MESSAGE_BYTES_MAX", hide_env = true)]

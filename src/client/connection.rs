@@ -223,7 +223,7 @@ impl Connection {
 
     /// Whether another question may go out: nothing may have come that was not asked for, and
     /// neither may the end.
-    fn is_open(&self) -> bool {
+    pub(super) fn is_open(&self) -> bool {
         if !self.reusable || !self.unread.is_empty() {
             return false;
         }
@@ -357,3 +357,86 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const KEEPALIVE_PROBES: u32 = 3;
 /// RFC 9110 §15.2.2.
 const SWITCHING_PROTOCOLS: u16 = 101;
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::net::TcpListener;
+    use std::thread::JoinHandle;
+
+    use super::*;
+
+    /// A server that answers each connection's questions from a script; it keeps request lines.
+    ///
+    /// One entry per connection; one answer per question. The connection is closed behind the last.
+    pub(in crate::client) fn serve(script: Vec<Vec<String>>) -> (Address, JoinHandle<Vec<String>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = Address::parse(&listener.local_addr().unwrap().to_string()).unwrap();
+        let server = std::thread::spawn(move || {
+            let mut asked = Vec::new();
+            for answers in script {
+                let (mut stream, _) = listener.accept().unwrap();
+                for answer in answers {
+                    let mut question = Vec::new();
+                    let mut byte = [0];
+                    while !question.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap() == 1 {
+                        question.extend(byte);
+                    }
+                    let question = String::from_utf8(question).unwrap();
+                    asked.push(question.lines().next().unwrap_or_default().to_owned());
+                    stream.write_all(answer.as_bytes()).unwrap();
+                }
+            }
+            asked
+        });
+        (address, server)
+    }
+
+    /// An answer with its length.
+    pub(in crate::client) fn answer(head: &str, content: &str) -> String {
+        format!("HTTP/1.1 {head}\r\nContent-Length: {}\r\n\r\n{content}", content.len())
+    }
+
+    const QUESTION: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+
+    #[test]
+    fn an_answer_is_whole_however_it_is_framed() {
+        let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
+            5\r\nhello\r\n0\r\n\r\n";
+        let interim = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
+        let until_close = "HTTP/1.1 200 OK\r\n\r\nhello";
+        let answers = vec![
+            format!("HTTP/1.1 100 Continue\r\n\r\n{interim}{}", answer("200 OK", "hello")),
+            chunked.to_owned(),
+            until_close.to_owned(),
+        ];
+        let (address, server) = serve(vec![answers]);
+        let mut connection = Connection::open(&address).unwrap();
+        for _ in 0..3 {
+            let exchanged = connection.exchange(QUESTION).unwrap();
+            assert_eq!((exchanged.status, &*exchanged.content), (200, &b"hello"[..]));
+        }
+        server.join().unwrap();
+    }
+
+    #[test]
+    fn an_answer_that_is_cut_is_no_answer() {
+        let whole = answer("200 OK", "hello");
+        for cut in [0, 1, 20, whole.len() - 6, whole.len() - 1] {
+            let (address, server) = serve(vec![vec![whole[..cut].to_owned()]]);
+            let mut connection = Connection::open(&address).unwrap();
+            let exchanged = connection.exchange(QUESTION);
+            assert!(matches!(exchanged, Err(ClientError::Cut)), "{cut}: {exchanged:?}");
+            server.join().unwrap();
+        }
+    }
+
+    #[test]
+    fn what_nobody_has_asked_for_is_no_answer_to_the_next_question() {
+        let first = answer("200 OK", "1") + &answer("200 OK", "smuggled");
+        let (address, server) = serve(vec![vec![first], vec![answer("200 OK", "2")]]);
+        let mut connection = Connection::open(&address).unwrap();
+        assert_eq!(connection.exchange(QUESTION).unwrap().content, b"1");
+        assert_eq!(connection.exchange(QUESTION).unwrap().content, b"2");
+        server.join().unwrap();
+    }
+}

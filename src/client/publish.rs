@@ -89,3 +89,37 @@ struct PublishedIn {
     bytes: u64,
     subscribers: BTreeMap<String, u64>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::connection::tests::{answer, serve};
+
+    #[test]
+    fn a_publisher_opens_anew_what_the_server_has_closed() {
+        let content = r#"{"id":"7-1","channel":"c","bytes":0,"subscribers":{"sse":2}}"#;
+        let taken = answer("201 Created", content);
+        let refused = r#"{"error":{"reason":"cursor_refused","message":"No cursor."}}"#;
+        let refused = answer("400 Bad Request", refused);
+        let first = vec![taken.clone(), taken.clone()];
+        let (address, server) = serve(vec![first, vec![taken, refused]]);
+        let mut connection = Connection::open(&address).unwrap();
+        let options = PublishOptions { event: Some("a b"), content_type: None };
+        for asked in 0..3 {
+            // What is on its way to us could not be seen: the third question awaits the end.
+            while asked == 2 && connection.is_open() {
+                std::thread::yield_now();
+            }
+            let published = publish(&mut connection, "c", b"", &options).unwrap();
+            assert_eq!(published.id.to_string(), "7-1");
+            assert_eq!(published.subscribers.get("sse"), Some(&2));
+        }
+        let error = publish(&mut connection, "c", b"", &options).unwrap_err();
+        assert!(error.to_string().contains("cursor_refused"), "{error}");
+        let split = PublishOptions { event: None, content_type: Some("a\r\nb: c") };
+        let refused = publish(&mut connection, "c", b"", &split);
+        assert!(matches!(refused, Err(ClientError::ContentTypeInvalid)));
+        let asked = server.join().unwrap();
+        assert_eq!(asked, ["POST /c/c?event=a%20b HTTP/1.1"; 4]);
+    }
+}

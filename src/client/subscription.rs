@@ -119,8 +119,8 @@ impl Subscription {
 
     /// The next item; `None` when the deadline comes first. Without a deadline it waits.
     ///
-    /// The deadline may pass unnoticed for as long as the host's name is looked up. After
-    /// [`Item::End`] every call answers the same.
+    /// The deadline may pass unnoticed while the host's name is looked up, or while a connection
+    /// is made anew that was kept. After [`Item::End`] every call answers the same.
     ///
     /// # Errors
     /// What will not go away by itself, such as a refusal; with [`Resume::Never`], every loss. The

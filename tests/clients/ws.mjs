@@ -238,9 +238,11 @@ async function gap() {
   const channel = newChannel("gap");
   for (const data of ["one", "two"]) await publish(url, channel, data);
   const socket = await open(`/c/${channel}/ws?envelope=json&since=1-1`);
-  const first = JSON.parse((await socket.inbox.next()).data);
-  assert.equal(typeof first.gap, "number", JSON.stringify(first));
-  assert.equal(first.epoch_changed, true, JSON.stringify(first));
+  const told = JSON.parse((await socket.inbox.next()).data);
+  assert.equal(typeof told.gap, "number", JSON.stringify(told));
+  assert.equal(told.epoch_changed, true, JSON.stringify(told));
+  const place = JSON.parse((await socket.inbox.next()).data);
+  assert.match(place.next, /^\d+-0$/, JSON.stringify(place));
   for (const data of ["one", "two"]) {
     assert.equal(JSON.parse((await socket.inbox.next()).data).data, data);
   }

@@ -1,35 +1,5 @@
-use std::io::{Read, Write};
-use std::net::TcpListener;
-use std::thread::JoinHandle;
-
 use super::*;
-use crate::client::publish::{PublishOptions, publish};
-
-/// A server that answers each connection's questions from a script, and keeps the request lines.
-///
-/// One entry per connection; one answer per question. The connection is closed behind the last.
-fn serve(script: Vec<Vec<String>>) -> (Address, JoinHandle<Vec<String>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = Address::parse(&listener.local_addr().unwrap().to_string()).unwrap();
-    let server = thread::spawn(move || {
-        let mut asked = Vec::new();
-        for answers in script {
-            let (mut stream, _) = listener.accept().unwrap();
-            for answer in answers {
-                let mut question = Vec::new();
-                let mut byte = [0];
-                while !question.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap() == 1 {
-                    question.extend(byte);
-                }
-                let question = String::from_utf8(question).unwrap();
-                asked.push(question.lines().next().unwrap_or_default().to_owned());
-                stream.write_all(answer.as_bytes()).unwrap();
-            }
-        }
-        asked
-    });
-    (address, server)
-}
+use crate::client::connection::tests::{answer, serve};
 
 fn subscribe(address: &Address, kind: Kind, since: Option<&str>) -> Subscription {
     Subscription::open(address, "c", kind, since, SubscribeOptions::default()).unwrap()
@@ -41,10 +11,6 @@ fn take(subscription: &mut Subscription, count: usize) -> Vec<String> {
     (0..count)
         .map(|_| subscription.next(Some(deadline)).unwrap().expect("in time").to_string())
         .collect()
-}
-
-fn answer(head: &str, content: &str) -> String {
-    format!("HTTP/1.1 {head}\r\nContent-Length: {}\r\n\r\n{content}", content.len())
 }
 
 fn refused() -> String {
@@ -134,26 +100,4 @@ fn what_is_no_cursor_is_not_sent() {
     assert!(matches!(opened, Err(ClientError::SinceInvalid)));
     let opened = Subscription::open(&address, "c", Kind::Sse, None, options);
     assert!(matches!(opened, Err(ClientError::Connect(..))));
-}
-
-#[test]
-fn a_publisher_opens_anew_what_the_server_has_closed() {
-    let content = r#"{"id":"7-1","channel":"c","bytes":0,"subscribers":{"sse":2}}"#;
-    let taken = answer("201 Created", content);
-    let first = vec![taken.clone(), taken.clone()];
-    let (address, server) = serve(vec![first, vec![taken, refused()]]);
-    let mut connection = Connection::open(&address).unwrap();
-    let options = PublishOptions { event: Some("a b"), content_type: None };
-    for _ in 0..3 {
-        let published = publish(&mut connection, "c", b"", &options).unwrap();
-        assert_eq!(published.id.to_string(), "7-1");
-        assert_eq!(published.subscribers.get("sse"), Some(&2));
-    }
-    let error = publish(&mut connection, "c", b"", &options).unwrap_err();
-    assert!(error.to_string().contains("cursor_refused"), "{error}");
-    let split = PublishOptions { event: None, content_type: Some("a\r\nb: c") };
-    let refused = publish(&mut connection, "c", b"", &split);
-    assert!(matches!(refused, Err(ClientError::ContentTypeInvalid)));
-    let asked = server.join().unwrap();
-    assert_eq!(asked, ["POST /c/c?event=a%20b HTTP/1.1"; 4]);
 }
