@@ -10,7 +10,7 @@ use crate::answer::{Answer, Manner, TEXT, census_json};
 use crate::clock::Now;
 use crate::event::Payload;
 use crate::fault::Fault;
-use crate::hub::{Draft, Hub, Receipt};
+use crate::hub::{Draft, Hub, Receipt, Upto};
 use crate::id::{Census, ChannelKey};
 use crate::limits;
 use crate::mech::sse::ORDER_FINISH;
@@ -131,7 +131,7 @@ impl Api<'_> {
         self.counted(found.map_or(0, |found| found.unread()), manner)
     }
 
-    fn mark_read(&mut self, channel: &str, upto: Option<u64>, manner: &Manner) -> Answer {
+    fn mark_read(&mut self, channel: &str, upto: Upto, manner: &Manner) -> Answer {
         let unread = self.hub.find(channel).map_or(0, |key| self.hub.mark_read(key, upto));
         self.counted(unread, manner)
     }

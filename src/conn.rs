@@ -26,6 +26,8 @@ pub struct Conn {
     pub account: Account,
     /// Its place in a channel's list.
     pub edge: Option<Edge>,
+    /// Bytes made when its mechanism had opened: once the socket has taken them, it may speak.
+    pub opened: u64,
     /// Whether the request in hand leaves the connection open.
     pub keep_alive: bool,
     /// Whether it is on the list of those to be flushed.
@@ -48,12 +50,12 @@ pub enum State {
         /// Where the search for its end stands.
         scan: Scan,
     },
-    /// Takes the content of a request. Call: receive, tick. Next: `Head` or `Draining`.
+    /// Takes the content of a request. Call: receive, tick. Next: `Head` or `Lingering`.
     Body(Box<Incoming>),
-    /// A mechanism has it. Call: receive, deliver, tick, end. Next: `Head` or `Draining`.
+    /// A mechanism has it. Call: receive, deliver, tick, end. Next: `Head` or `Lingering`.
     Mech(Mech),
     /// Sends what is queued, drops what arrives, and is closed then. Next: `Gone`.
-    Draining {
+    Lingering {
         /// Bytes that may still arrive.
         budget: u64,
         /// Until when they may; never, as long as something is queued.
@@ -90,6 +92,7 @@ impl Conn {
             queue: Queue::default(),
             account: Account::default(),
             edge: None,
+            opened: 0,
             keep_alive: true,
             dirty: false,
             blocked: Instant::NEVER,
@@ -100,6 +103,8 @@ impl Conn {
     /// When something must have happened. Every state has a deadline; a mechanism names its own.
     pub fn deadline(&self, limits: &Limits) -> Instant {
         let own = match &self.state {
+            // We do not parse before the peer has read: what it sent meanwhile is not late.
+            State::Head { .. } | State::Body(_) if self.is_full() => Instant::NEVER,
             State::Head { since, begun: true, .. } => since.after(limits.head_us_max),
             // What was accepted and says nothing is no better than a slow head.
             State::Head { since, .. } if self.account.received == 0 => {
@@ -108,7 +113,7 @@ impl Conn {
             State::Head { since, .. } => since.after(limits.keep_alive_us_max),
             State::Body(incoming) => incoming.deadline(),
             State::Mech(mech) => mech.deadline(),
-            State::Draining { until, .. } => *until,
+            State::Lingering { until, .. } => *until,
             State::Gone => Instant::NEVER,
         };
         own.min(self.stall_deadline())
@@ -144,10 +149,24 @@ impl Conn {
         self.state = State::Head { since: now, begun, scan: Scan::default() };
     }
 
-    /// Nothing more will be said: what is queued leaves, what arrives is dropped.
-    pub fn drain(&mut self) {
+    /// What was not parsed for want of room in the queue is parsed on: its time begins now.
+    pub fn resume(&mut self, now: Instant) {
+        match &mut self.state {
+            State::Head { since, .. } => *since = now,
+            State::Body(incoming) => incoming.last = now,
+            State::Mech(_) | State::Lingering { .. } | State::Gone => {}
+        }
+    }
+
+    /// Whether the socket would take no more.
+    pub fn is_blocked(&self) -> bool {
+        self.blocked != Instant::NEVER
+    }
+
+    /// Nothing more will be said: what is queued leaves, what arrives is dropped (RFC 9112 §9.6).
+    pub fn linger(&mut self) {
         self.tail = Vec::new();
-        self.state = State::Draining { budget: limits::LINGER_BYTES_MAX, until: Instant::NEVER };
+        self.state = State::Lingering { budget: limits::LINGER_BYTES_MAX, until: Instant::NEVER };
     }
 
     /// Throws away what is queued, and awaits the sweep.

@@ -5,6 +5,7 @@
 //! ([`Engine::gather`], [`Engine::sent`]) and closes what [`Engine::sweep`] names. A test, a
 //! fuzzer or a simulator calls the same.
 
+mod deadline;
 mod deliver;
 mod request;
 
@@ -48,6 +49,10 @@ pub struct Engine {
     received: ReceivedTable,
     /// Open mechanisms.
     online: Census,
+    /// Whether so much was handed over that it should leave before more is read.
+    crowded: bool,
+    /// Whether a connection has fallen idle.
+    idled: bool,
     generation: u32,
     sessions: u64,
     phase: Phase,
@@ -139,6 +144,8 @@ impl Engine {
             timers: Timers::default(),
             received: ReceivedTable::default(),
             online: Census::default(),
+            crowded: false,
+            idled: false,
             generation: 0,
             sessions: 0,
             phase: Phase::Serving,
@@ -219,14 +226,11 @@ impl Engine {
             State::Head { begun: true, .. } | State::Body(_) => {
                 self.refuse(token.index, &Manner::LOST, Fault::RequestCut.into());
             }
-            State::Head { .. } | State::Draining { .. } if !conn.queue.is_empty() => {
-                // A peer that has closed its half still reads.
-                self.close(token.index);
-            }
-            State::Head { .. } | State::Draining { .. } | State::Mech(_) => {
-                self.vanish(token.index, Farewell::Close);
-            }
             State::Gone => {}
+            // A peer that has closed its half may still read what it has asked for.
+            _ if !conn.queue.is_empty() => self.close(token.index),
+            // A parked peer that has nothing more to say is taken as gone.
+            _ => self.vanish(token.index, Farewell::Close),
         }
     }
 
@@ -234,24 +238,6 @@ impl Engine {
     pub fn broken(&mut self, token: Token) {
         if self.conn(token).is_some() {
             self.vanish(token.index, Farewell::Close);
-        }
-    }
-
-    /// When the next deadline passes.
-    pub fn deadline(&self) -> Option<Instant> {
-        self.timers.next()
-    }
-
-    /// Ticks whatever has a deadline that has passed.
-    pub fn tick(&mut self) {
-        while let Some((at, waiter)) = self.timers.due(self.turn.now.at) {
-            match waiter {
-                Waiter::Conn(token) => self.tick_conn(token, at),
-                Waiter::Channel(key) if self.hub.awaits(key, at) => {
-                    self.hub.tick(key, self.turn.now)
-                }
-                Waiter::Channel(_) => {}
-            }
         }
     }
 
@@ -269,7 +255,7 @@ impl Engine {
         while let Some((key, at)) = self.hub.next_unarmed(self.turn.now) {
             self.timers.arm(at, Waiter::Channel(key));
         }
-        if self.timers.len() > 2 * (self.conns.len() + self.hub.len()) + TIMERS_SPARE {
+        if self.timers.len() > 2 * (self.conns.len() + self.hub.len()) + limits::TIMERS_SPARE {
             let (conns, hub) = (&self.conns, &self.hub);
             self.timers.retain(|at, waiter| match waiter {
                 Waiter::Conn(token) => conns
@@ -302,6 +288,9 @@ impl Engine {
         let Some(conn) = self.conn_mut(token) else { return };
         let (was_full, was_paused) = (conn.is_full(), conn.is_paused());
         conn.sent(bytes, now);
+        if was_full && !conn.is_full() {
+            conn.resume(now);
+        }
         let is_ready = was_full && !conn.is_full() && !conn.tail.is_empty();
         let is_unpaused = was_paused && !conn.is_paused();
         if is_ready {
@@ -317,7 +306,7 @@ impl Engine {
         let now = self.turn.now.at;
         let Some(conn) = self.conn_mut(token) else { return Next::Keep };
         let mut next = Next::Keep;
-        if let State::Draining { until, .. } = &mut conn.state
+        if let State::Lingering { until, .. } = &mut conn.state
             && conn.queue.is_empty()
             && *until == Instant::NEVER
         {
@@ -333,7 +322,7 @@ impl Engine {
 
     /// The socket takes more again: whether there is more.
     pub fn writable(&mut self, token: Token) {
-        if self.conn(token).is_some_and(|conn| !conn.queue.is_empty()) {
+        if self.has_output(token) {
             self.soil(token.index);
         }
     }
@@ -341,6 +330,21 @@ impl Engine {
     /// Whether the connection's input may be read now.
     pub fn is_reading(&self, token: Token) -> bool {
         self.conn(token).is_some_and(|conn| !conn.is_paused())
+    }
+
+    /// Whether so much was handed over that it should leave before more is read: asks once.
+    pub const fn take_crowded(&mut self) -> bool {
+        std::mem::replace(&mut self.crowded, false)
+    }
+
+    /// Whether a connection has fallen idle, and could give way to a new one: asks once.
+    pub const fn take_idled(&mut self) -> bool {
+        std::mem::replace(&mut self.idled, false)
+    }
+
+    /// Whether the connection has something to send.
+    pub fn has_output(&self, token: Token) -> bool {
+        self.conn(token).is_some_and(|conn| !conn.queue.is_empty())
     }
 
     /// The next connection whose input may be read on.
@@ -403,7 +407,7 @@ impl Engine {
                 State::Body(incoming) => incoming.manner.keep_alive = false,
                 State::Mech(_) => self.end(index, Why::Drain),
                 State::Head { begun: false, .. } => self.close(index),
-                State::Head { .. } | State::Draining { .. } | State::Gone => {}
+                State::Head { .. } | State::Lingering { .. } | State::Gone => {}
             }
         }
     }
@@ -424,7 +428,7 @@ impl Engine {
     /// Keeps what could not be parsed yet.
     fn keep(&mut self, index: u32, rest: Vec<u8>) {
         let Some(conn) = self.conns.get_mut(index as usize) else { return };
-        if !matches!(conn.state, State::Draining { .. } | State::Gone) {
+        if !matches!(conn.state, State::Lingering { .. } | State::Gone) {
             conn.tail = rest;
         }
     }
@@ -437,59 +441,4 @@ impl Engine {
             self.dirty.push(Token { index, generation: conn.generation });
         }
     }
-
-    /// Arms the connection's deadline, unless it will be looked at before.
-    fn arm(&mut self, index: u32) {
-        let Some(conn) = self.conns.get_mut(index as usize) else { return };
-        let deadline = conn.deadline(&self.turn.limits);
-        if deadline < conn.armed {
-            conn.armed = deadline;
-            let token = Token { index, generation: conn.generation };
-            self.timers.arm(deadline, Waiter::Conn(token));
-        }
-    }
-
-    fn tick_conn(&mut self, token: Token, at: Instant) {
-        let (now, limits) = (self.turn.now.at, self.turn.limits);
-        let Some(conn) = self.conn_mut(token) else { return };
-        if conn.armed != at {
-            return;
-        }
-        conn.armed = Instant::NEVER;
-        if conn.stall_deadline() <= now {
-            return self.vanish(token.index, Farewell::Reset);
-        }
-        if conn.deadline(&limits) <= now {
-            self.expire(token.index);
-        }
-        self.arm(token.index);
-    }
-
-    /// A deadline of the connection's own has passed.
-    fn expire(&mut self, index: u32) {
-        let Some(conn) = self.conns.get_mut(index as usize) else { return };
-        match &conn.state {
-            State::Head { begun: true, .. } => {
-                self.refuse(index, &Manner::LOST, Fault::HeadSlow.into());
-            }
-            State::Body(_) => self.refuse(index, &Manner::LOST, Fault::BodySlow.into()),
-            State::Head { .. } => self.close(index),
-            State::Draining { .. } => self.vanish(index, Farewell::Close),
-            State::Mech(_) => self.tick_mech(index),
-            State::Gone => {}
-        }
-    }
-
-    fn tick_mech(&mut self, index: u32) {
-        let Some((mech, mut out)) = self.mech(index) else { return };
-        let ticked = mech.tick(&mut out);
-        self.soil(index);
-        self.settle_acts(index);
-        if let Err(fault) = ticked {
-            self.end(index, Why::Fault(fault));
-        }
-    }
 }
-
-/// Departed entries that the timers may hold before they are cleared.
-const TIMERS_SPARE: usize = 1_024;

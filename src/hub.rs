@@ -52,6 +52,17 @@ pub struct Subscriber {
     pub kind: Kind,
 }
 
+/// How far a user has read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Upto {
+    /// Everything.
+    Newest,
+    /// Up to this message.
+    Id(Id),
+    /// Up to the message with this offset.
+    Offset(u64),
+}
+
 /// Why a channel's name cannot be had.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum HubError {
@@ -107,7 +118,7 @@ impl Channel {
         if let Some(oldest) = self.log.oldest() {
             let age_us = now.unix_ms().saturating_sub(oldest.time_ms).saturating_mul(1_000);
             let left_us = limits.history_us_max.saturating_sub(age_us);
-            return Some(now.at.after(left_us + limits::HEARTBEAT_GRAIN_US));
+            return Some(now.at.after(left_us).after(limits::HEARTBEAT_GRAIN_US));
         }
         self.is_forgettable().then(|| self.used.after(limits::CHANNEL_IDLE_US))
     }
@@ -216,7 +227,7 @@ impl Hub {
         });
         self.bytes += bytes;
         let subscribers = channel.census;
-        if channel.pending >= PENDING_MAX || bytes > self.limits.history_bytes_max / 4 {
+        if channel.pending >= limits::PENDING_MAX || bytes > limits::PENDING_BYTES_MAX {
             self.urgent = Some(key);
         }
         self.soil(key);
@@ -232,11 +243,18 @@ impl Hub {
         self.urgent.take()
     }
 
-    /// Moves the read mark up to `upto`, or to the newest message; returns what is unread then.
-    pub fn mark_read(&mut self, key: ChannelKey, upto: Option<u64>) -> u64 {
+    /// Moves the read mark up to `upto`, never back; returns what is unread then.
+    pub fn mark_read(&mut self, key: ChannelKey, upto: Upto) -> u64 {
         let Some(channel) = self.channels.get_mut(key.0 as usize) else { return 0 };
-        let newest = channel.log.cursor().offset;
-        let mark = upto.map_or(newest, |offset| offset.min(newest)).max(channel.read);
+        let newest = channel.log.cursor();
+        let upto = match upto {
+            Upto::Newest => newest.offset,
+            Upto::Offset(offset) => offset,
+            Upto::Id(id) if id.epoch == newest.epoch => id.offset,
+            // Of another log of that name nothing is left to be read.
+            Upto::Id(_) => 0,
+        };
+        let mark = upto.min(newest.offset).max(channel.read);
         if mark != channel.read {
             channel.read = mark;
             self.soil(key);
@@ -327,8 +345,12 @@ impl Hub {
         self.by_name.remove(&channel.name);
         self.bytes -= channel.log.bytes();
         self.epoch_min = self.epoch_min.max(channel.log.cursor().epoch + 1);
-        self.dirty.retain(|dirty| *dirty != key);
-        self.unarmed.retain(|unarmed| *unarmed != key);
+        if channel.dirty {
+            self.dirty.retain(|dirty| *dirty != key);
+        }
+        if channel.unarmed {
+            self.unarmed.retain(|unarmed| *unarmed != key);
+        }
     }
 
     /// The next channel that needs a deadline, and the deadline.
@@ -389,17 +411,17 @@ impl Hub {
         }
     }
 
-    /// Forgets the longest idle channels without subscribers, many at once, so that the search
-    /// for them is paid once for thousands of new names.
+    /// Forgets channels without subscribers, those that were only ever named first, then the
+    /// longest idle; many at once, so that the search is paid once for thousands of new names.
     fn make_room(&mut self) -> bool {
-        let mut idle: Vec<(Instant, ChannelKey)> = self
+        let mut idle: Vec<(bool, Instant, ChannelKey)> = self
             .keyed()
             .filter(|(_, channel)| channel.subscribers.is_empty() && !channel.dirty)
-            .map(|(key, channel)| (channel.used, key))
+            .map(|(key, channel)| (!channel.is_forgettable(), channel.used, key))
             .collect();
         idle.sort_unstable();
-        idle.truncate(limits::CHANNELS_MAX / 16);
-        for (_, key) in &idle {
+        idle.truncate(limits::CHANNELS_FORGOTTEN);
+        for (_, _, key) in &idle {
             self.remove(*key);
         }
         !idle.is_empty()
@@ -414,7 +436,7 @@ impl Hub {
             .collect();
         idle.sort_unstable();
         for (_, key) in idle {
-            if self.bytes <= limits::HISTORY_ALL_BYTES_MAX / 16 * 15 {
+            if self.bytes <= limits::HISTORY_ALL_BYTES_LEFT {
                 return;
             }
             if let Some(channel) = self.channels.get_mut(key.0 as usize) {
@@ -429,6 +451,3 @@ impl Hub {
         keyed.filter_map(|(slot, channel)| Some((ChannelKey(u32::try_from(slot).ok()?), channel)))
     }
 }
-
-/// Messages that may wait for the end of a turn, to leave together.
-const PENDING_MAX: usize = 64;

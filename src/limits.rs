@@ -98,6 +98,14 @@ pub const HISTORY_ALL_BYTES_MAX: usize = 256 * 1024 * 1024;
 pub const CHANNELS_MAX: usize = 100_000;
 /// Time after which a channel that was only ever named is forgotten.
 pub const CHANNEL_IDLE_US: u64 = 60 * SECOND_US;
+/// Channels forgotten at once when there are too many: the search for them is paid once.
+pub const CHANNELS_FORGOTTEN: usize = CHANNELS_MAX / 16;
+/// Payload bytes that stay when logs had to forget: the search for them is paid once.
+pub const HISTORY_ALL_BYTES_LEFT: usize = HISTORY_ALL_BYTES_MAX / 16 * 15;
+/// Messages of a channel that may wait for the end of a turn, to leave together.
+pub const PENDING_MAX: usize = 64;
+/// Bytes of a message that does not wait for the end of a turn.
+pub const PENDING_BYTES_MAX: usize = 256 * 1024;
 /// Received texts kept for `/received/{id}`.
 pub const RECEIVED_MAX: usize = 256;
 /// Bytes of one received text that are kept.
@@ -109,6 +117,12 @@ pub const ACCEPTS_PER_TURN: usize = 64;
 pub const READ_BYTES_PER_TURN: usize = 256 * 1024;
 /// Bytes written to one connection in one turn before the others have theirs.
 pub const WRITE_BYTES_PER_TURN: usize = 1024 * 1024;
+/// Bytes up to which two waiting pieces of one connection are joined: pongs are memory, too.
+pub const PIECE_BYTES_JOINED: usize = 4 * 1024;
+/// Bytes of an echo that are copied behind their frame head instead of being a piece of their own.
+pub const ECHO_BYTES_COPIED: usize = 4 * 1024;
+/// Entries of departed waiters that the timers may hold, besides one for each that is there.
+pub const TIMERS_SPARE: usize = 1_024;
 /// Pieces of one `writev`.
 pub const GATHER_MAX: usize = 64;
 /// The shared read buffer of a loop, in bytes.
@@ -128,8 +142,14 @@ pub const ACCEPT_PAUSE_US: u64 = SECOND_US / 10;
 pub const NOTSENT_BYTES: u32 = 16 * 1024;
 /// `TCP_USER_TIMEOUT`, in milliseconds: a peer that vanished.
 pub const USER_TIMEOUT_MS: u32 = 30_000;
-/// `TCP_KEEPIDLE`, in seconds; probes follow every 10 s, three of them.
+/// `TCP_KEEPIDLE`, in seconds.
 pub const TCP_KEEPALIVE_S: u64 = 60;
+/// `TCP_KEEPINTVL`, in seconds.
+pub const TCP_KEEPALIVE_INTERVAL_S: u64 = 10;
+/// `TCP_KEEPCNT`.
+pub const TCP_KEEPALIVE_PROBES: u32 = 3;
+/// Attempts to accept that may fail in a row before the loop goes on with its turn.
+pub const ACCEPT_FAILURES_MAX: u32 = 16;
 /// Time for clients to leave when the server drains.
 pub const DRAIN_US_MAX: u64 = 10 * SECOND_US;
 
@@ -181,11 +201,18 @@ pub const TABLE: &[Row] = &[
     row("history_all_bytes_max", HISTORY_ALL_BYTES_MAX as u64),
     row("channels_max", CHANNELS_MAX as u64),
     row("channel_idle_us", CHANNEL_IDLE_US),
+    row("channels_forgotten", CHANNELS_FORGOTTEN as u64),
+    row("history_all_bytes_left", HISTORY_ALL_BYTES_LEFT as u64),
+    row("pending_max", PENDING_MAX as u64),
+    row("pending_bytes_max", PENDING_BYTES_MAX as u64),
     row("received_max", RECEIVED_MAX as u64),
     row("received_bytes_max", RECEIVED_BYTES_MAX as u64),
     row("accepts_per_turn", ACCEPTS_PER_TURN as u64),
     row("read_bytes_per_turn", READ_BYTES_PER_TURN as u64),
     row("write_bytes_per_turn", WRITE_BYTES_PER_TURN as u64),
+    row("piece_bytes_joined", PIECE_BYTES_JOINED as u64),
+    row("echo_bytes_copied", ECHO_BYTES_COPIED as u64),
+    row("timers_spare", TIMERS_SPARE as u64),
     row("gather_max", GATHER_MAX as u64),
     row("read_buffer_bytes", READ_BUFFER_BYTES as u64),
     row("events_per_turn", EVENTS_PER_TURN as u64),
@@ -196,6 +223,9 @@ pub const TABLE: &[Row] = &[
     row("notsent_bytes", NOTSENT_BYTES as u64),
     row("user_timeout_ms", USER_TIMEOUT_MS as u64),
     row("tcp_keepalive_s", TCP_KEEPALIVE_S),
+    row("tcp_keepalive_interval_s", TCP_KEEPALIVE_INTERVAL_S),
+    row("tcp_keepalive_probes", TCP_KEEPALIVE_PROBES as u64),
+    row("accept_failures_max", ACCEPT_FAILURES_MAX as u64),
     row("drain_us_max", DRAIN_US_MAX),
 ];
 

@@ -38,8 +38,8 @@ impl Listener {
         socket.set_tcp_nodelay(true)?;
         let keepalive = TcpKeepalive::new()
             .with_time(Duration::from_secs(limits::TCP_KEEPALIVE_S))
-            .with_interval(Duration::from_secs(10))
-            .with_retries(3);
+            .with_interval(Duration::from_secs(limits::TCP_KEEPALIVE_INTERVAL_S))
+            .with_retries(limits::TCP_KEEPALIVE_PROBES);
         socket.set_tcp_keepalive(&keepalive)?;
         socket.set_tcp_user_timeout(Some(Duration::from_millis(limits::USER_TIMEOUT_MS.into())))?;
         sys::set_notsent_low_water(&socket, limits::NOTSENT_BYTES)?;
@@ -60,7 +60,7 @@ impl Listener {
 
     /// Accepts the next connection.
     pub fn accept(&mut self) -> Accepted {
-        loop {
+        for _ in 0..limits::ACCEPT_FAILURES_MAX {
             match self.socket.accept() {
                 Ok((stream, _)) => return Accepted::Stream(stream),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -71,6 +71,7 @@ impl Listener {
                 Err(error) => log::debug!("accept: {error}"),
             }
         }
+        Accepted::Exhausted
     }
 
     /// Gives up the reserve for a moment, so that a peer is told by a FIN rather than left to

@@ -19,7 +19,11 @@ impl Origins {
     /// A client that is no browser sends no `Origin`, and could send any: this protects users of
     /// browsers from foreign pages, not the server from clients.
     pub fn is_foreign(&self, head: &Head<'_, '_>) -> bool {
-        let Some(origin) = head.field("Origin") else { return false };
+        let Some(origin) = head.field("Origin") else {
+            // An image or a form of a foreign page sends a GET without Origin, but with this.
+            let site = head.field("Sec-Fetch-Site");
+            return matches!(site, Some(b"cross-site" | b"same-site"));
+        };
         str::from_utf8(origin).map_or(true, |origin| !self.allows(origin, head.host))
     }
 

@@ -7,6 +7,8 @@ use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::rc::Rc;
 
+use crate::limits;
+
 /// Bytes on their way to one socket.
 #[derive(Debug)]
 pub enum Piece {
@@ -78,8 +80,17 @@ impl Queue {
         self.bytes += bytes;
         if self.front.is_none() {
             self.front = Some(piece);
-        } else {
-            self.behind.get_or_insert_default().push_back(piece);
+            return;
+        }
+        let behind = self.behind.get_or_insert_default();
+        match (behind.back_mut(), &piece) {
+            // Small answers that wait, such as pongs, are one piece: pieces are memory too.
+            (Some(Piece::Own(last)), Piece::Own(next))
+                if last.len() + next.len() <= limits::PIECE_BYTES_JOINED =>
+            {
+                last.extend_from_slice(next);
+            }
+            _ => behind.push_back(piece),
         }
     }
 

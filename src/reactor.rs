@@ -7,7 +7,7 @@
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::{Receiver, Sender};
@@ -53,7 +53,9 @@ enum Accepting {
     Idle,
     /// Somebody may wait.
     Ready,
-    /// Nobody can be let in before this moment, or before somebody leaves.
+    /// There is no room before somebody leaves or falls idle.
+    Full,
+    /// There is no descriptor: nobody can be let in before this moment, or before somebody leaves.
     Paused(Instant),
 }
 
@@ -76,7 +78,8 @@ enum Errand {
 pub struct Handle {
     sender: Sender<Errand>,
     waker: Arc<Waker>,
-    waiting: Arc<AtomicUsize>,
+    /// Whether the loop has been woken and has not looked into its inbox since.
+    woken: Arc<AtomicBool>,
 }
 
 /// The loop's inbox is full, or the loop has ended.
@@ -95,17 +98,12 @@ impl Handle {
     }
 
     fn send(&self, errand: Errand) -> Result<(), InboxFull> {
-        // Only who finds the inbox empty needs to wake the loop.
-        let waiting = self.waiting.fetch_add(1, Ordering::AcqRel);
-        let sent = self.sender.try_send(errand).map_err(|_| InboxFull);
-        if sent.is_err() {
-            self.waiting.fetch_sub(1, Ordering::AcqRel);
-        }
-        // Also when it could not be sent: others may have relied on this wake-up meanwhile.
-        if waiting == 0 {
+        self.sender.try_send(errand).map_err(|_| InboxFull)?;
+        // Set when the errand is in, cleared before the inbox is emptied: none is left behind.
+        if !self.woken.swap(true, Ordering::AcqRel) {
             self.waker.wake().map_err(|_| InboxFull)?;
         }
-        sent
+        Ok(())
     }
 }
 
@@ -132,7 +130,7 @@ impl Reactor {
         poll.registry().register(listener.source(), LISTENER, Interest::READABLE)?;
         let (sender, receiver) = crossbeam_channel::bounded(limits::INBOX_MAX);
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
-        let handle = Handle { sender, waker, waiting: Arc::default() };
+        let handle = Handle { sender, waker, woken: Arc::default() };
         let clock = Clock { began: std::time::Instant::now() };
         Ok(Self {
             poll,
@@ -189,12 +187,15 @@ impl Reactor {
             return Err(error);
         }
         self.engine.begin(self.clock.now());
+        if events.iter().any(|event| event.token() == LISTENER) && self.listener.is_some() {
+            self.accepting = Accepting::Ready;
+        }
+        self.accept();
+        self.carry_on();
         for event in &events {
             self.event(event);
         }
         self.events = events;
-        self.accept();
-        self.carry_on();
         self.engine.tick();
         self.engine.settle();
         self.flush();
@@ -211,7 +212,7 @@ impl Reactor {
         }
         let paused = match self.accepting {
             Accepting::Paused(until) => Some(until),
-            Accepting::Idle | Accepting::Ready => None,
+            Accepting::Idle | Accepting::Ready | Accepting::Full => None,
         };
         let next = [self.engine.deadline(), paused, self.leaving].into_iter().flatten().min()?;
         let wait_us = next.since(self.clock.now().at);
@@ -221,7 +222,7 @@ impl Reactor {
 
     fn event(&mut self, event: &mio::event::Event) {
         match event.token() {
-            LISTENER => self.accepting = Accepting::Ready,
+            LISTENER => {}
             SIGNALS => self.take_pending_signals(),
             WAKER => self.run_errands(),
             token => {
@@ -245,9 +246,9 @@ impl Reactor {
     }
 
     fn run_errands(&mut self) {
+        self.inbox.handle.woken.store(false, Ordering::Release);
         for _ in 0..limits::INBOX_MAX {
             let Ok(errand) = self.inbox.receiver.try_recv() else { return };
-            self.inbox.handle.waiting.fetch_sub(1, Ordering::AcqRel);
             match errand {
                 Errand::Drain => self.drain(),
                 Errand::Publish(channel, draft) => {
@@ -281,6 +282,9 @@ impl Reactor {
     }
 
     fn accept(&mut self) {
+        if self.engine.take_idled() && self.accepting == Accepting::Full {
+            self.accepting = Accepting::Ready;
+        }
         if let Accepting::Paused(until) = self.accepting
             && until <= self.clock.now().at
         {
@@ -293,7 +297,8 @@ impl Reactor {
             let is_full = self.engine.len() >= self.connections_max;
             let idlest = if is_full { self.engine.idlest() } else { None };
             if is_full && idlest.is_none() {
-                return self.pause_accepting();
+                self.accepting = Accepting::Full;
+                return;
             }
             let Some(listener) = &mut self.listener else { return };
             match listener.accept() {
@@ -304,15 +309,12 @@ impl Reactor {
                 }
                 Accepted::Exhausted => {
                     self.give_way(self.engine.idlest());
-                    return self.pause_accepting();
+                    let until = self.clock.now().at.after(limits::ACCEPT_PAUSE_US);
+                    self.accepting = Accepting::Paused(until);
+                    return;
                 }
             }
         }
-    }
-
-    fn pause_accepting(&mut self) {
-        let until = self.clock.now().at.after(limits::ACCEPT_PAUSE_US);
-        self.accepting = Accepting::Paused(until);
     }
 
     /// Lets a connection in, for which another gives way when there is no room.
@@ -349,7 +351,11 @@ impl Reactor {
         while let Some(token) = self.engine.next_unpaused() {
             self.carry.push(token);
         }
-        for token in std::mem::take(&mut self.carry) {
+        let mut carried = std::mem::take(&mut self.carry);
+        // A connection may have been put there twice: its budget is still one.
+        carried.sort_unstable();
+        carried.dedup();
+        for token in carried {
             self.receive(token, Hint::Ends);
         }
     }
@@ -367,6 +373,9 @@ impl Reactor {
                 Ok(0) => return self.engine.ended(token),
                 Ok(count) => {
                     self.engine.receive(token, self.buffer.get(..count).unwrap_or_default());
+                    if self.engine.take_crowded() {
+                        self.flush();
+                    }
                     budget = budget.saturating_sub(count);
                     // A short read has emptied the socket: its next byte is a new edge.
                     if count < self.buffer.len() && hint == Hint::More {
@@ -406,7 +415,7 @@ impl Reactor {
             match written {
                 Ok(taken) => {
                     self.engine.sent(token, taken);
-                    if taken < offered {
+                    if taken < offered || !self.engine.has_output(token) {
                         break;
                     }
                     budget = budget.saturating_sub(taken);
@@ -450,6 +459,8 @@ enum Hint {
     /// The end of the stream may lie behind the bytes.
     Ends,
 }
+
+const _: () = assert!(size_of::<usize>() == 8, "a token of mio holds slot and generation");
 
 fn key(token: Token) -> mio::Token {
     mio::Token(usize::try_from(token.pack()).unwrap_or(usize::MAX))

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::fault::Fault;
-use crate::hub::Hub;
+use crate::hub::{Hub, Upto};
 use crate::id::{Id, Kind, Since, decimal};
 use crate::limits::{self, Limits};
 use crate::mech::mould::{Address, Brought, Dress};
@@ -68,7 +68,7 @@ pub const ROUTES: &[Route] = &[
     mech("/c/{channel}/sse", Kind::Sse, Address::Canonical, "an event per message"),
     mech("/c/{channel}/ws", Kind::WebSocket, Address::Canonical, "a frame per message, both ways"),
     mech("/polling/watch/{id}", Kind::LongPoll, Address::Article, "the next message, bare; or 304"),
-    call("/polling/publish/{id}", Place::ArticlePublish, "publishes; ?message= says what"),
+    change("/polling/publish/{id}", Place::ArticlePublish, "publishes; ?message= says what"),
     call("/message/count/{id}", Place::Count, "how many messages are unread"),
     Route {
         path: "/message/read/{id}",
@@ -82,9 +82,9 @@ pub const ROUTES: &[Route] = &[
     mech("/webSocket/{id}", Kind::WebSocket, Address::Article, "a frame per message; listens"),
     mech("/websocket/{id}", Kind::WebSocket, Address::Article, "the same"),
     call("/received/{id}", Place::Received, "what clients of /webSocket/{id} have said"),
-    call("/socket/publish", Place::SocketPublish, "publishes ?message= to ?userId="),
+    change("/socket/publish", Place::SocketPublish, "publishes ?message= to ?userId="),
     mech("/orderpay", Kind::Sse, Address::Order, "awaits the payment of ?payid="),
-    call("/payback", Place::Payback, "reports the payment of ?payid="),
+    change("/payback", Place::Payback, "reports the payment of ?payid="),
     mech("/ws/asset", Kind::WebSocket, Address::Chat, "the chat: everything goes to everyone"),
     call("/online", Place::Online, "how many are connected, by mechanism"),
     mech("/echo", Kind::WebSocket, Address::Echo, "sends every message back"),
@@ -99,6 +99,11 @@ const fn mech(path: &'static str, kind: Kind, address: Address, does: &'static s
 
 const fn call(path: &'static str, place: Place, does: &'static str) -> Route {
     Route { path, allow: READ, place, does }
+}
+
+/// The articles change things by GET; HEAD at least must not (RFC 9110 §9.2.1).
+const fn change(path: &'static str, place: Place, does: &'static str) -> Route {
+    Route { path, allow: "GET, OPTIONS", place, does }
 }
 
 /// What a page or a stream takes.
@@ -137,6 +142,14 @@ pub struct Subscription {
 }
 
 impl Subscription {
+    /// How long the answer may be kept.
+    pub const fn cache_control(&self) -> &'static str {
+        match self.kind {
+            Kind::Sse => "no-cache, no-transform",
+            _ => "no-store",
+        }
+    }
+
     /// The media type that the answer would have.
     pub const fn media_type(&self) -> &'static str {
         match self.kind {
@@ -172,8 +185,8 @@ pub enum Call {
     Payback(String),
     /// Count what is unread.
     Count(String),
-    /// Mark as read, up to this offset or all.
-    MarkRead(String, Option<u64>),
+    /// Mark as read, up to this place or all.
+    MarkRead(String, Upto),
     /// List what a user's clients have said.
     Received(String),
     /// Count who is connected.
@@ -394,10 +407,10 @@ impl Request<'_, '_> {
         Ok(self.target.query(parameter)?.map(Cow::into_owned))
     }
 
-    fn upto(&self) -> Result<Option<u64>, Refusal> {
-        let Some(text) = self.query("upto")? else { return Ok(None) };
-        let offset = Id::parse(&text).map(|id| id.offset).or_else(|| decimal(&text));
-        Ok(Some(offset.ok_or(Fault::CursorRefused)?))
+    fn upto(&self) -> Result<Upto, Refusal> {
+        let Some(text) = self.query("upto")? else { return Ok(Upto::Newest) };
+        let id = Id::parse(&text).map(Upto::Id);
+        Ok(id.or_else(|| decimal(&text).map(Upto::Offset)).ok_or(Fault::CursorRefused)?)
     }
 
     fn event_name(&self) -> Result<Option<Arc<str>>, Refusal> {

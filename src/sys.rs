@@ -11,12 +11,11 @@ pub fn raise_descriptor_limit() -> io::Result<u64> {
     if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } != 0 {
         return Err(io::Error::last_os_error());
     }
-    limit.rlim_cur = limit.rlim_max;
-    // SAFETY: `limit` is a valid rlimit, and is only read.
-    if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    Ok(limit.rlim_cur)
+    let raised = libc::rlimit { rlim_cur: limit.rlim_max, ..limit };
+    // SAFETY: `raised` is a valid rlimit, and is only read.
+    let done = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const raised) };
+    // Where raising is forbidden, the soft limit is what there is.
+    Ok(if done == 0 { raised.rlim_cur } else { limit.rlim_cur })
 }
 
 /// Bounds the unsent bytes that the kernel holds for a socket (`TCP_NOTSENT_LOWAT`, tcp(7)).

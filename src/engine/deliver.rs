@@ -7,6 +7,7 @@ use crate::fault::Fault;
 use crate::frame::Frames;
 use crate::hub::{Draft, Subscriber};
 use crate::id::{ChannelKey, Token};
+use crate::limits;
 use crate::mech::mould::{Act, Why};
 
 impl Engine {
@@ -19,17 +20,19 @@ impl Engine {
         for subscriber in subscribers {
             let token = subscriber.token;
             let Some(conn) = self.conns.get_mut(token.index as usize) else { continue };
-            let State::Mech(mech) = &mut conn.state else { continue };
-            if conn.queue.bytes() >= queue_bytes_max {
+            // Only a socket that would take no more shows a reader that does not read.
+            if conn.queue.bytes() >= queue_bytes_max && conn.is_blocked() {
                 self.leaving.push((token.index, Leave::Slow));
                 continue;
             }
+            let State::Mech(mech) = &mut conn.state else { continue };
             let mut out = self.turn.out(&mut conn.queue, &mut conn.account);
             mech.deliver(&batch, &mut frames, &mut out);
             for act in self.turn.acts.drain(..) {
                 let leave = if act == Act::Done { Leave::Done } else { Leave::Close };
                 self.leaving.push((token.index, leave));
             }
+            self.crowded |= conn.queue.bytes() > limits::QUEUE_BYTES_PAUSE;
             if !conn.dirty && !conn.queue.is_empty() {
                 conn.dirty = true;
                 self.dirty.push(token);
@@ -56,8 +59,12 @@ impl Engine {
     /// is dropped, so that its last words are next.
     fn end_slow(&mut self, index: u32) {
         let Some(conn) = self.conns.get_mut(index as usize) else { return };
-        conn.account.dropped += conn.queue.keep_begun();
         log::info!("connection {index}: closed, {}", Fault::QueueFull.row().name);
+        if conn.account.taken < conn.opened {
+            // Its answer has not begun: last words would stand where a head is expected.
+            return self.vanish(index, Farewell::Reset);
+        }
+        conn.account.dropped += conn.queue.keep_begun();
         self.end(index, Why::Fault(Fault::QueueFull));
     }
 
@@ -129,6 +136,7 @@ impl Engine {
             return self.close(index);
         }
         conn.await_head(now);
+        self.idled = true;
         if !conn.tail.is_empty() {
             self.ready.push(Token { index, generation: conn.generation });
         }
@@ -142,7 +150,12 @@ impl Engine {
         if matches!(conn.state, State::Gone) {
             return;
         }
-        conn.drain();
+        let was_paused = conn.is_paused();
+        conn.linger();
+        if was_paused && !conn.is_paused() {
+            // What it still sends is read and dropped, or its end would be an RST.
+            self.unpaused.push(Token { index, generation: conn.generation });
+        }
         self.soil(index);
     }
 

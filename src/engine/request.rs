@@ -14,6 +14,7 @@ use crate::site::Page;
 use crate::wire::body::Body;
 use crate::wire::cursor::Parse;
 use crate::wire::head::{self, Head};
+use crate::wire::ws_handshake::HandshakeError;
 
 impl Engine {
     /// Parses as much of `bytes` as the connection's state allows; returns how much that was.
@@ -34,7 +35,7 @@ impl Engine {
             State::Head { .. } => self.step_head(index, bytes),
             State::Body(_) => self.step_body(index, bytes),
             State::Mech(_) => self.step_mech(index, bytes),
-            State::Draining { budget, .. } => {
+            State::Lingering { budget, .. } => {
                 *budget = budget.saturating_sub(bytes.len() as u64);
                 if *budget == 0 {
                     self.vanish(index, Farewell::Close);
@@ -49,7 +50,8 @@ impl Engine {
         let now = self.turn.now.at;
         let Some(conn) = self.conns.get_mut(index as usize) else { return Step::Wait };
         let State::Head { since, begun, scan } = &mut conn.state else { return Step::Wait };
-        if !*begun {
+        // RFC 9112 §2.2: empty lines before a request are none.
+        if !*begun && bytes.iter().any(|byte| !matches!(byte, b'\r' | b'\n')) {
             *begun = true;
             *since = now;
         }
@@ -93,21 +95,16 @@ impl Engine {
         if self.phase == Phase::Draining {
             manner.keep_alive = false;
         }
-        // Where content follows that nobody takes, the next request could not be found.
-        let refused =
-            Manner { keep_alive: manner.keep_alive && head.content.is_empty(), ..manner.clone() };
-        let ask = match route::resolve(head, &self.turn.limits) {
+        let ask = match self.permitted(head) {
             Ok(ask) => ask,
-            Err(refusal) => return self.refuse(index, &refused, refusal),
+            Err(refusal) => {
+                // Where content follows that nobody takes, the next request could not be found.
+                manner.keep_alive &= head.content.is_empty();
+                return self.refuse(index, &manner, refusal);
+            }
         };
-        if let Some(fault) = self.objection(&ask, head) {
-            return self.refuse(index, &refused, fault.into());
-        }
         match ask {
             Ask::Call(call) => self.await_content(index, call, manner, head),
-            _ if !head.content.is_empty() => {
-                self.refuse(index, &refused, Fault::ContentRefused.into());
-            }
             Ask::Page(page) => self.send_page(index, page, &manner),
             Ask::Options(allow) => self.send_options(index, allow, &manner),
             Ask::Subscribe(subscription) => {
@@ -118,18 +115,25 @@ impl Engine {
         }
     }
 
-    /// What is asked for in the right form, and still not given.
-    fn objection(&self, ask: &Ask, head: &Head<'_, '_>) -> Option<Fault> {
-        let changes = match ask {
-            Ask::Call(call) => call.changes(),
-            Ask::Subscribe(subscription) => subscription.kind == Kind::WebSocket,
-            Ask::Page(_) | Ask::Options(_) => false,
+    /// What is asked for, if it is asked in the right form and may be given.
+    fn permitted(&self, head: &Head<'_, '_>) -> Result<Ask, Refusal> {
+        let ask = route::resolve(head, &self.turn.limits)?;
+        let (changes, opens) = match &ask {
+            Ask::Call(call) => (call.changes(), false),
+            Ask::Subscribe(subscription) => (subscription.kind == Kind::WebSocket, true),
+            Ask::Page(_) | Ask::Options(_) => (false, false),
         };
         if changes && self.origins.is_foreign(head) {
-            return Some(Fault::OriginRefused);
+            return Err(Fault::OriginRefused.into());
         }
-        let opens = matches!(ask, Ask::Subscribe(_));
-        (opens && self.phase == Phase::Draining).then_some(Fault::Draining)
+        if opens && self.phase == Phase::Draining {
+            return Err(Fault::Draining.into());
+        }
+        let takes_content = matches!(ask, Ask::Call(_));
+        if !takes_content && !head.content.is_empty() {
+            return Err(Fault::ContentRefused.into());
+        }
+        Ok(ask)
     }
 
     fn await_content(&mut self, index: u32, call: Call, manner: Manner, head: &Head<'_, '_>) {
@@ -192,7 +196,10 @@ impl Engine {
         manner: &Manner,
         head: &Head<'_, '_>,
     ) -> Result<(), Fault> {
-        if manner.head_only && subscription.kind != Kind::WebSocket {
+        if manner.head_only && subscription.kind == Kind::WebSocket {
+            return Err(HandshakeError::UpgradeMissing.into());
+        }
+        if manner.head_only {
             self.send_stream_head(index, subscription, manner);
             return Ok(());
         }
@@ -230,6 +237,7 @@ impl Engine {
         self.sessions += 1;
         self.online.enter(mech.kind());
         conn.keep_alive = manner.keep_alive;
+        conn.opened = conn.account.made.total();
         conn.state = State::Mech(mech);
         self.soil(index);
         self.settle_acts(index);
@@ -296,7 +304,8 @@ impl Engine {
         let head = manner
             .head(200, &self.turn.date)
             .field("Content-Type", subscription.media_type())
-            .field("Cache-Control", "no-store");
+            .field("Cache-Control", subscription.cache_control())
+            .field("X-Content-Type-Options", "nosniff");
         self.answer(index, Answer::bare(head.end()));
     }
 

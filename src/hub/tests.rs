@@ -56,9 +56,10 @@ fn the_read_mark_only_rises() {
     for _ in 0..3 {
         hub.publish(key, text("x"), at(0));
     }
-    assert_eq!(hub.mark_read(key, Some(2)), 1);
-    assert_eq!(hub.mark_read(key, Some(1)), 1);
-    assert_eq!(hub.mark_read(key, Some(99)), 0);
+    assert_eq!(hub.mark_read(key, Upto::Offset(2)), 1);
+    assert_eq!(hub.mark_read(key, Upto::Offset(1)), 1);
+    assert_eq!(hub.mark_read(key, Upto::Id(Id { epoch: 1, offset: 3 })), 1);
+    assert_eq!(hub.mark_read(key, Upto::Offset(99)), 0);
 }
 
 #[test]

@@ -206,7 +206,7 @@ fn encode_event(event: &Event, id: &str, style: Style, bytes: &mut Vec<u8>) -> M
     let data = String::from_utf8_lossy(&data);
     let total = event_stream::encode(id, Some("envelope"), &data, bytes);
     let total = total.map_or(0, |made| made.total());
-    Made { framing: total - payload, payload, ..Made::default() }
+    Made { framing: total.saturating_sub(payload), payload, ..Made::default() }
 }
 
 /// The event with which an order's stream is over, and the id that the articles give it.

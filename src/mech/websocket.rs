@@ -82,7 +82,7 @@ impl Mechanism for WebSocket {
         framing: "2, 4 or 10 B; the client's + 4 B",
         client: "WebSocket",
         reconnects: "by the page",
-        cannot: "resume by itself; cross origins without the server's consent",
+        cannot: "resume by itself; tell a script of a gap without ?envelope=json",
         source: "src/mech/websocket.rs",
     };
 
@@ -153,11 +153,14 @@ impl Mechanism for WebSocket {
             self.deadline = Instant::NEVER;
             return Ok(());
         }
-        if self.pings_missed >= limits::PINGS_MISSED_MAX {
-            return Err(Fault::PongMissing);
+        // Behind what is not read yet a ping would only wait: the stall deadline judges that.
+        if out.queue.is_empty() {
+            if self.pings_missed >= limits::PINGS_MISSED_MAX {
+                return Err(Fault::PongMissing);
+            }
+            self.pings_missed += 1;
+            send_control(Opcode::Ping, b"", out);
         }
-        self.pings_missed += 1;
-        send_control(Opcode::Ping, b"", out);
         self.deadline = out.ping_at();
         Ok(())
     }
@@ -174,8 +177,7 @@ impl Mechanism for WebSocket {
             Why::Drain => self.close(CloseCode::GOING_AWAY, "the server is restarting", out),
             Why::Deleted => self.close(CloseCode::NORMAL, "the channel was deleted", out),
             Why::Fault(fault) => {
-                let row = fault.row();
-                self.close(row.close, row.name, out);
+                self.close(fault.row().close, fault.row().name, out);
                 // RFC 6455 §7.1.7: who fails the connection reads no further.
                 out.act(Act::Close);
             }
@@ -272,11 +274,12 @@ pub fn encode(batch: &Batch<'_>, dress: Dress) -> Frame {
 /// The same message back: a long one's buffer becomes the payload of our frame, uncopied.
 fn echo(opcode: Opcode, payload: Vec<u8>, out: &mut Out<'_>) {
     let length = payload.len();
-    let mut bytes = Vec::with_capacity(ws_frame::head_bytes(length) + length.min(SMALL_BYTES));
+    let mut bytes =
+        Vec::with_capacity(ws_frame::head_bytes(length) + length.min(limits::ECHO_BYTES_COPIED));
     let head = FrameHead { fin: true, opcode, masking_key: None, length: length as u64 };
     ws_frame::encode(head, &mut bytes);
     out.account.made += Made::framing(bytes.len()) + Made::wrapped(length, length);
-    if length <= SMALL_BYTES {
+    if length <= limits::ECHO_BYTES_COPIED {
         bytes.extend_from_slice(&payload);
         return out.queue.push(bytes.into());
     }
@@ -290,8 +293,6 @@ fn send_control(opcode: Opcode, payload: &[u8], out: &mut Out<'_>) {
     out.send_control(bytes);
 }
 
-/// Below this a copy is cheaper than a second piece of a `writev`.
-const SMALL_BYTES: usize = 4 * 1024;
 /// Messages in their JSON envelope, as with `?envelope=json`.
 pub const ENVELOPE_PROTOCOL: &str = "pushscope.json";
 /// Bare payloads.

@@ -55,7 +55,7 @@ pub(crate) fn opens_nothing_for_head(kind: Kind) {
     world.tell("h", &head);
     let said = world.said("h").to_vec();
     // RFC 6455 §4.2.1: a handshake is a GET.
-    let status = if kind == Kind::WebSocket { 400 } else { 200 };
+    let status = if kind == Kind::WebSocket { 426 } else { 200 };
     let line = format!("HTTP/1.1 {status} ");
     assert!(said.starts_with(line.as_bytes()), "{}", String::from_utf8_lossy(&said));
     assert!(said.ends_with(b"\r\n\r\n") && answers(&said).len() == 1);
