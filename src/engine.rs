@@ -54,6 +54,7 @@ pub struct Engine {
     /// Whether a connection has fallen idle.
     idled: bool,
     generation: u32,
+    /// Sessions of the chat so far.
     sessions: u64,
     phase: Phase,
     /// Connections with something to send.

@@ -8,7 +8,7 @@ use crate::event::Batch;
 use crate::fault::Fault;
 use crate::id::{Id, Kind};
 use crate::mech::Mech;
-use crate::mech::mould::{Door, Why};
+use crate::mech::mould::{Address, Door, Why};
 use crate::route::{self, Ask, Call, Refusal, Subscription};
 use crate::site::Page;
 use crate::wire::body::Body;
@@ -234,7 +234,9 @@ impl Engine {
         let Some(conn) = self.conns.get_mut(index as usize) else { return Ok(()) };
         let mut out = self.turn.out(&mut conn.queue, &mut conn.account);
         let mech = Mech::open(subscription.kind, &door, &mut out)?;
-        self.sessions += 1;
+        if subscription.address == Address::Chat {
+            self.sessions += 1;
+        }
         self.online.enter(mech.kind());
         conn.keep_alive = manner.keep_alive;
         conn.opened = conn.account.made.total();

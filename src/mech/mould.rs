@@ -89,7 +89,7 @@ pub struct Door<'a> {
     pub cursor: Brought,
     /// For how long it may be parked, in microseconds.
     pub park_us: u64,
-    /// The number of this session, counted from 1.
+    /// The number that a session of the chat gets, counted from 1.
     pub session: u64,
 }
 
