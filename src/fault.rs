@@ -157,15 +157,21 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+    use crate::wire::chunked::ChunkedError;
+    use crate::wire::field::FieldError;
+    use crate::wire::ws_frame::FrameError;
 
     #[test]
     fn every_error_of_every_codec_has_a_line() {
         let named = |fault: Fault| assert_ne!(fault.row().name, table::UNNAMED.name, "{fault:?}");
         HeadError::ALL.iter().for_each(|error| named((*error).into()));
+        FieldError::ALL.iter().for_each(|error| named(HeadError::Field(*error).into()));
         TargetError::ALL.iter().for_each(|error| named((*error).into()));
         BodyError::ALL.iter().for_each(|error| named((*error).into()));
+        ChunkedError::ALL.iter().for_each(|error| named(BodyError::Chunked(*error).into()));
         HandshakeError::ALL.iter().for_each(|error| named((*error).into()));
         MessageError::ALL.iter().for_each(|error| named((*error).into()));
+        FrameError::ALL.iter().for_each(|error| named(MessageError::Frame(*error).into()));
     }
 
     #[test]

@@ -78,17 +78,8 @@ pub enum BodyError {
 }
 
 impl BodyError {
-    /// Every variant, with every error of the chunks.
-    pub const ALL: &[Self] = &{
-        let mut all = [Self::TooLong; 1 + ChunkedError::ALL.len()];
-        let mut index = 0;
-        #[allow(clippy::indexing_slicing, reason = "evaluated by the compiler")]
-        while index < ChunkedError::ALL.len() {
-            all[index + 1] = Self::Chunked(ChunkedError::ALL[index]);
-            index += 1;
-        }
-        all
-    };
+    /// Every variant of its own; those of the chunks are in [`ChunkedError::ALL`].
+    pub const ALL: &[Self] = &[Self::TooLong];
 }
 
 #[cfg(test)]
@@ -144,14 +135,6 @@ mod tests {
         assert!(Body::new(Content::Length(16), 16).is_ok());
         let error = BodyError::Chunked(ChunkedError::ContentTooLong);
         assert_eq!(fed(Content::Chunked, [&b"11"[..]]).2, Err(error));
-    }
-
-    #[test]
-    fn every_error_is_listed_once() {
-        for error in BodyError::ALL {
-            assert_eq!(BodyError::ALL.iter().filter(|other| *other == error).count(), 1);
-        }
-        assert_eq!(BodyError::ALL.len(), 1 + ChunkedError::ALL.len());
     }
 
     proptest! {

@@ -318,36 +318,22 @@ pub enum HeadError {
 }
 
 impl HeadError {
-    /// Every variant, with every error of the field lines.
-    pub const ALL: &[Self] = &{
-        const OWN: &[HeadError] = &[
-            HeadError::EmptyLinesTooMany,
-            HeadError::MethodInvalid,
-            HeadError::MethodTooLong,
-            HeadError::TargetMissing,
-            HeadError::TargetInvalid,
-            HeadError::TargetTooLong,
-            HeadError::VersionMissing,
-            HeadError::VersionInvalid,
-            HeadError::VersionUnsupported,
-            HeadError::HostMissing,
-            HeadError::HostRepeated,
-            HeadError::HostInvalid,
-            HeadError::ExpectationUnknown,
-        ];
-        let mut all = [Self::EmptyLinesTooMany; OWN.len() + FieldError::ALL.len()];
-        let mut index = 0;
-        #[allow(clippy::indexing_slicing, reason = "evaluated by the compiler")]
-        while index < all.len() {
-            all[index] = if index < OWN.len() {
-                OWN[index]
-            } else {
-                Self::Field(FieldError::ALL[index - OWN.len()])
-            };
-            index += 1;
-        }
-        all
-    };
+    /// Every variant of its own; those of the field lines are in [`FieldError::ALL`].
+    pub const ALL: &[Self] = &[
+        Self::EmptyLinesTooMany,
+        Self::MethodInvalid,
+        Self::MethodTooLong,
+        Self::TargetMissing,
+        Self::TargetInvalid,
+        Self::TargetTooLong,
+        Self::VersionMissing,
+        Self::VersionInvalid,
+        Self::VersionUnsupported,
+        Self::HostMissing,
+        Self::HostRepeated,
+        Self::HostInvalid,
+        Self::ExpectationUnknown,
+    ];
 }
 
 impl From<FieldError> for HeadError {

@@ -246,27 +246,9 @@ pub enum AnswerError {
 }
 
 impl AnswerError {
-    /// Every variant, with every error of the field lines.
-    pub const ALL: &[Self] = &{
-        const OWN: &[AnswerError] = &[
-            AnswerError::VersionInvalid,
-            AnswerError::VersionUnsupported,
-            AnswerError::StatusInvalid,
-            AnswerError::ReasonInvalid,
-        ];
-        let mut all = [Self::VersionInvalid; OWN.len() + FieldError::ALL.len()];
-        let mut index = 0;
-        #[allow(clippy::indexing_slicing, reason = "evaluated by the compiler")]
-        while index < all.len() {
-            all[index] = if index < OWN.len() {
-                OWN[index]
-            } else {
-                Self::Field(FieldError::ALL[index - OWN.len()])
-            };
-            index += 1;
-        }
-        all
-    };
+    /// Every variant of its own; those of the field lines are in [`FieldError::ALL`].
+    pub const ALL: &[Self] =
+        &[Self::VersionInvalid, Self::VersionUnsupported, Self::StatusInvalid, Self::ReasonInvalid];
 }
 
 impl From<FieldError> for AnswerError {

@@ -394,29 +394,15 @@ pub enum MessageError {
 }
 
 impl MessageError {
-    /// All of them, with every error of a frame.
-    pub const ALL: &[Self] = &{
-        const OWN: &[MessageError] = &[
-            MessageError::ContinuationUnexpected,
-            MessageError::MessageInterrupted,
-            MessageError::FragmentsTooMany,
-            MessageError::MessageTooLong,
-            MessageError::TextNotUtf8,
-            MessageError::TextCutOff,
-        ];
-        let mut all = [Self::TextCutOff; OWN.len() + FrameError::ALL.len()];
-        let mut index = 0;
-        #[allow(clippy::indexing_slicing, reason = "evaluated by the compiler")]
-        while index < all.len() {
-            all[index] = if index < OWN.len() {
-                OWN[index]
-            } else {
-                Self::Frame(FrameError::ALL[index - OWN.len()])
-            };
-            index += 1;
-        }
-        all
-    };
+    /// Every variant of its own; those of its frames are in [`FrameError::ALL`].
+    pub const ALL: &[Self] = &[
+        Self::ContinuationUnexpected,
+        Self::MessageInterrupted,
+        Self::FragmentsTooMany,
+        Self::MessageTooLong,
+        Self::TextNotUtf8,
+        Self::TextCutOff,
+    ];
 }
 
 impl From<FrameError> for MessageError {

@@ -125,7 +125,11 @@ fn what_is_wrong_is_refused() {
         let said = format!("{error:?}");
         assert_eq!(whole(bytes, Method::Get), said, "{name}");
         assert_eq!(cut(bytes, Method::Get, 0..bytes.len()), said, "{name}, byte by byte");
-        assert!(AnswerError::ALL.contains(error), "{name}");
+        let listed = match error {
+            AnswerError::Field(error) => FieldError::ALL.contains(error),
+            error => AnswerError::ALL.contains(error),
+        };
+        assert!(listed, "{name}");
     }
     for line in [format!("HTTP/1.1 200 {}", "a".repeat(HEAD_BYTES_MAX)), {
         format!("HTTP/1.1 200 OK\r\nA: {}", "a".repeat(HEAD_BYTES_MAX))
