@@ -19,6 +19,14 @@ pub const HEAD_BYTES_MAX: usize = 16 * 1024;
 pub const TARGET_BYTES_MAX: usize = 8 * 1024;
 /// Field lines of a head: a fixed array, no allocation (hyper, h2o and HAProxy agree). Beyond: 431.
 pub const FIELDS_MAX: usize = 100;
+/// Empty lines before a request line: some clients send one behind the content before.
+pub const EMPTY_LINES_MAX: usize = 2;
+/// Bytes of a method; the longest registered one (RFC 9110 §16.1.1), `UPDATEREDIRECTREF`, has 17.
+pub const METHOD_BYTES_MAX: usize = 24;
+/// Segments of a path: the deepest address has three. Beyond: 404.
+pub const SEGMENTS_MAX: usize = 4;
+/// Hexadecimal digits of a chunk size: 15 are 60 bits, which no sum of them overflows. Beyond: 400.
+pub const CHUNK_SIZE_DIGITS_MAX: usize = 15;
 /// Bytes of a message, published or received: 413, or 1009, at the announcement.
 pub const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
 /// Needless bytes of the chunks of one body - leading zeros, white space, extensions - before 400:
@@ -153,6 +161,18 @@ pub const ACCEPT_FAILURES_MAX: u32 = 16;
 /// Time for clients to leave when the server drains.
 pub const DRAIN_US_MAX: u64 = 10 * SECOND_US;
 
+/// Time in which our client connects.
+pub const CLIENT_CONNECT_US_MAX: u64 = 10 * SECOND_US;
+/// Time in which our client wants the whole answer to a question that is answered at once.
+pub const CLIENT_ANSWER_US_MAX: u64 = 30 * SECOND_US;
+/// Bytes of an answer, a line or a message that our client takes: a message of 64 MiB fits, every
+/// byte of it escaped in JSON.
+pub const CLIENT_CONTENT_BYTES_MAX: usize = 512 * 1024 * 1024;
+/// Our client's first wait after a loss; it doubles with each that follows without a message.
+pub const CLIENT_BACKOFF_US_MIN: u64 = SECOND_US / 4;
+/// Our client's longest wait; a connection that has lasted as long was no failure.
+pub const CLIENT_BACKOFF_US_MAX: u64 = 8 * SECOND_US;
+
 const _: () = assert!(TARGET_BYTES_MAX < HEAD_BYTES_MAX, "a target fits into a head");
 const _: () = assert!(QUEUE_BYTES_PAUSE < QUEUE_BYTES_MAX, "reading pauses before queues overflow");
 const _: () = assert!(HEAD_BYTES_MAX <= PIPELINE_BYTES_MAX, "a head fits behind a parked request");
@@ -164,6 +184,10 @@ pub const TABLE: &[Row] = &[
     row("head_bytes_max", HEAD_BYTES_MAX as u64),
     row("target_bytes_max", TARGET_BYTES_MAX as u64),
     row("fields_max", FIELDS_MAX as u64),
+    row("empty_lines_max", EMPTY_LINES_MAX as u64),
+    row("method_bytes_max", METHOD_BYTES_MAX as u64),
+    row("segments_max", SEGMENTS_MAX as u64),
+    row("chunk_size_digits_max", CHUNK_SIZE_DIGITS_MAX as u64),
     row("message_bytes_max", MESSAGE_BYTES_MAX as u64),
     row("chunk_overhead_bytes_max", CHUNK_OVERHEAD_BYTES_MAX as u64),
     row("trailer_bytes_max", TRAILER_BYTES_MAX as u64),
@@ -227,6 +251,11 @@ pub const TABLE: &[Row] = &[
     row("tcp_keepalive_probes", TCP_KEEPALIVE_PROBES as u64),
     row("accept_failures_max", ACCEPT_FAILURES_MAX as u64),
     row("drain_us_max", DRAIN_US_MAX),
+    row("client_connect_us_max", CLIENT_CONNECT_US_MAX),
+    row("client_answer_us_max", CLIENT_ANSWER_US_MAX),
+    row("client_content_bytes_max", CLIENT_CONTENT_BYTES_MAX as u64),
+    row("client_backoff_us_min", CLIENT_BACKOFF_US_MIN),
+    row("client_backoff_us_max", CLIENT_BACKOFF_US_MAX),
 ];
 
 const fn row(name: &'static str, value: u64) -> Row {

@@ -9,6 +9,7 @@ use socket2::{SockRef, TcpKeepalive};
 use crate::client::address::Address;
 use crate::client::error::{ClientError, Refused};
 use crate::id;
+use crate::limits;
 use crate::wire::body::Body;
 use crate::wire::cursor::Parse;
 use crate::wire::head::{Content, Method, Room, Scan, room};
@@ -49,16 +50,16 @@ impl Connection {
         // A server that vanishes without a word would be awaited for ever.
         SockRef::from(&stream).set_tcp_keepalive(
             &TcpKeepalive::new()
-                .with_time(KEEPALIVE_IDLE)
-                .with_interval(KEEPALIVE_INTERVAL)
-                .with_retries(KEEPALIVE_PROBES),
+                .with_time(Duration::from_secs(limits::TCP_KEEPALIVE_S))
+                .with_interval(Duration::from_secs(limits::TCP_KEEPALIVE_INTERVAL_S))
+                .with_retries(limits::TCP_KEEPALIVE_PROBES),
         )?;
         Ok(Self {
             address: address.clone(),
             stream,
             unread: Vec::new(),
             scan: Scan::default(),
-            buffer: vec![0; READ_BYTES].into_boxed_slice(),
+            buffer: vec![0; limits::READ_BUFFER_BYTES].into_boxed_slice(),
             reusable: true,
         })
     }
@@ -196,7 +197,7 @@ impl Connection {
             match self.content(framing, Some(deadline), into)? {
                 Progress::Whole => return Ok(()),
                 Progress::Late => return Err(ClientError::Late),
-                Progress::Part if into.len() > CONTENT_BYTES_MAX => {
+                Progress::Part if into.len() > limits::CLIENT_CONTENT_BYTES_MAX => {
                     return Err(ClientError::ContentTooLong);
                 }
                 Progress::Part => {}
@@ -344,17 +345,9 @@ fn is_closed(error: &io::Error) -> bool {
 }
 
 /// Time for a connection to be made.
-pub(super) const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
+pub(super) const CONNECT_TIME_MAX: Duration = Duration::from_micros(limits::CLIENT_CONNECT_US_MAX);
 /// Time for the whole answer to a question that is answered at once.
-const ANSWER_TIME_MAX: Duration = Duration::from_secs(30);
-/// Bytes of an answer, a line or a message: one of 64 MiB fits, every byte of it escaped in JSON.
-pub(super) const CONTENT_BYTES_MAX: usize = 512 * 1024 * 1024;
-/// Bytes that are read at once.
-const READ_BYTES: usize = 64 * 1024;
-/// Silence before the first probe, time between probes, and how many stay unanswered.
-const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
-const KEEPALIVE_PROBES: u32 = 3;
+const ANSWER_TIME_MAX: Duration = Duration::from_micros(limits::CLIENT_ANSWER_US_MAX);
 /// RFC 9110 §15.2.2.
 const SWITCHING_PROTOCOLS: u16 = 101;
 

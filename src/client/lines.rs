@@ -2,8 +2,8 @@
 
 use memchr::memchr;
 
-use crate::client::connection::CONTENT_BYTES_MAX;
 use crate::client::error::ClientError;
+use crate::limits::CLIENT_CONTENT_BYTES_MAX as CONTENT_BYTES_MAX;
 
 /// Splits what arrives at LF; no byte is searched twice.
 #[derive(Debug, Default)]

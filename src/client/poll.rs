@@ -4,9 +4,9 @@
 
 use std::time::Duration;
 
-use crate::client::connection::CONTENT_BYTES_MAX;
 use crate::client::error::ClientError;
 use crate::client::mould::{Ask, Mechanism, Out, Then, expect};
+use crate::limits::CLIENT_CONTENT_BYTES_MAX as CONTENT_BYTES_MAX;
 use crate::wire::response::Answer;
 
 /// One question of short polling.

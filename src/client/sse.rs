@@ -7,10 +7,10 @@
 
 use std::time::Duration;
 
-use crate::client::connection::CONTENT_BYTES_MAX;
 use crate::client::error::ClientError;
 use crate::client::mould::{Ask, Mechanism, Out, Then, expect};
 use crate::id::Id;
+use crate::limits::CLIENT_CONTENT_BYTES_MAX as CONTENT_BYTES_MAX;
 use crate::wire::event_stream::{Decoder, StreamEvent};
 use crate::wire::json::{self, JsonError};
 use crate::wire::response::Answer;

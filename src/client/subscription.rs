@@ -10,6 +10,7 @@ use crate::client::error::ClientError;
 use crate::client::mech::Mech;
 use crate::client::mould::{Ask, Item, Loss, Out, Then};
 use crate::id::{Kind, Since};
+use crate::limits;
 use crate::wire::head::room;
 
 /// A subscription to one channel by one mechanism.
@@ -290,9 +291,9 @@ impl Drop for Subscription {
 }
 
 /// The first wait after a loss; it doubles with each one that follows without a message between.
-const BACKOFF_MIN: Duration = Duration::from_millis(250);
+const BACKOFF_MIN: Duration = Duration::from_micros(limits::CLIENT_BACKOFF_US_MIN);
 /// The longest wait; a connection that has lasted as long was no failure.
-const BACKOFF_MAX: Duration = Duration::from_secs(8);
+const BACKOFF_MAX: Duration = Duration::from_micros(limits::CLIENT_BACKOFF_US_MAX);
 /// The reason with which a parked poll of a deleted channel is refused.
 const CHANNEL_DELETED: &str = "channel_deleted";
 

@@ -12,10 +12,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::client::connection::CONTENT_BYTES_MAX;
 use crate::client::error::ClientError;
 use crate::client::mould::{Ask, Mechanism, Out, Then};
 use crate::client::poll::keep;
+use crate::limits::CLIENT_CONTENT_BYTES_MAX as CONTENT_BYTES_MAX;
 use crate::wire::response::Answer;
 use crate::wire::ws_frame::{self, CloseCode, FrameHead, Opcode, Role};
 use crate::wire::ws_handshake;

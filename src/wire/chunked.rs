@@ -1,5 +1,6 @@
 //! The chunked transfer coding, both ways.
 
+use crate::limits::CHUNK_SIZE_DIGITS_MAX as SIZE_DIGITS_MAX;
 use crate::limits::{CHUNK_OVERHEAD_BYTES_MAX, TRAILER_BYTES_MAX, TRAILER_FIELDS_MAX};
 use crate::wire::field::is_tchar;
 
@@ -328,9 +329,6 @@ fn next(state: State, class: Class) -> Led {
         None => Ok(state),
     }
 }
-
-/// 15 hexadecimal digits are 60 bits.
-const SIZE_DIGITS_MAX: usize = 15;
 
 /// What a byte of framing leads to.
 type Led = Result<State, ChunkedError>;

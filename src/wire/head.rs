@@ -2,7 +2,7 @@
 
 use httparse::Status;
 
-use crate::limits::{HEAD_BYTES_MAX, TARGET_BYTES_MAX};
+use crate::limits::{EMPTY_LINES_MAX, HEAD_BYTES_MAX, METHOD_BYTES_MAX, TARGET_BYTES_MAX};
 use crate::wire::cursor::Parse;
 pub use crate::wire::field::{Content, FieldError, Fields, Room, Version, room};
 use crate::wire::field::{Framing, Lines, is, is_tchar, members, window};
@@ -460,10 +460,6 @@ impl<'b> Said<'b> {
 
 /// The end of a request line in HTTP/1.1; the digit before CR may also be 0.
 const VERSION_LINE: &[u8] = b"HTTP/1.1\r\n";
-/// Empty lines before a request line: some clients send one behind the content before.
-const EMPTY_LINES_MAX: usize = 2;
-/// Bytes of a method; the longest registered one (RFC 9110 §16.1.1), `UPDATEREDIRECTREF`, has 17.
-const METHOD_BYTES_MAX: usize = 24;
 
 // Whatever is too long in the first line is refused before the head is.
 const _: () =

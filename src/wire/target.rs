@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use memchr::{memchr, memchr2};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use crate::limits::QUERY_PAIRS_MAX;
+use crate::limits::{QUERY_PAIRS_MAX, SEGMENTS_MAX};
 use crate::wire::field::among;
 
 /// A request target, split at its delimiters and not yet decoded.
@@ -255,8 +255,6 @@ fn after_reg_name(mut host: &[u8]) -> Option<&[u8]> {
 
 /// The asterisk-form.
 const ASTERISK: &str = "*";
-/// The deepest route has four segments.
-const SEGMENTS_MAX: usize = 4;
 /// The unreserved characters and the sub-delims of RFC 3986 §2.2, §2.3.
 const REG_NAME: [bool; 256] = among(b"-._~!$&'()*+,;=");
 /// 65535 has five.
