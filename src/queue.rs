@@ -193,6 +193,36 @@ mod tests {
     }
 
     #[test]
+    fn small_pieces_that_wait_are_joined() {
+        let mut queue = Queue::default();
+        let pongs = 100_000;
+        let pong = |number: usize| [0x8a, u8::try_from(number % 251).unwrap()];
+        for number in 0..pongs {
+            queue.push(Piece::Own(pong(number).to_vec()));
+        }
+        let pieces = queue.behind.as_ref().unwrap().len() + 1;
+        assert!(pieces <= 2 + 2 * pongs / limits::PIECE_BYTES_JOINED, "{pieces} pieces");
+        assert_eq!(queue.bytes(), 2 * pongs as u64);
+        let mut slices = [IoSlice::new(&[]); 64];
+        let count = queue.gather(&mut slices);
+        let bytes = slices[..count].iter().flat_map(|slice| slice.to_vec());
+        assert!(bytes.eq((0..pongs).flat_map(pong)), "joined in another order");
+    }
+
+    #[test]
+    fn what_is_shared_or_large_is_not_copied() {
+        let mut queue = Queue::default();
+        let shared: Rc<[u8]> = Rc::from(&b"for all"[..]);
+        for _ in 0..3 {
+            queue.push(Piece::Shared(Rc::clone(&shared)));
+            queue.push(Piece::Own(vec![b'x'; limits::PIECE_BYTES_JOINED]));
+            queue.push(Piece::Own(b"y".to_vec()));
+        }
+        assert_eq!(Rc::strong_count(&shared), 4);
+        assert_eq!(queue.behind.as_ref().unwrap().len(), 8);
+    }
+
+    #[test]
     fn what_has_begun_is_finished() {
         let mut queue = filled();
         assert_eq!(queue.keep_begun(), 9);

@@ -17,3 +17,5 @@ mod peer;
 mod server;
 #[path = "loopback/stream.rs"]
 mod stream;
+#[path = "loopback/turns.rs"]
+mod turns;

@@ -58,7 +58,12 @@ fn the_read_mark_only_rises() {
     }
     assert_eq!(hub.mark_read(key, Upto::Offset(2)), 1);
     assert_eq!(hub.mark_read(key, Upto::Offset(1)), 1);
-    assert_eq!(hub.mark_read(key, Upto::Id(Id { epoch: 1, offset: 3 })), 1);
+    hub.publish(key, text("unread"), at(0));
+    let epoch = hub.channel(key).unwrap().log().cursor().epoch;
+    for epoch in [0, epoch - 1, epoch + 1, u64::MAX] {
+        assert_eq!(hub.mark_read(key, Upto::Id(Id { epoch, offset: 99 })), 2, "of another log");
+    }
+    assert_eq!(hub.mark_read(key, Upto::Id(Id { epoch, offset: 3 })), 1);
     assert_eq!(hub.mark_read(key, Upto::Offset(99)), 0);
 }
 
@@ -104,4 +109,47 @@ fn all_logs_together_are_bounded() {
     assert_eq!(hub.channel(newest).unwrap().log().len(), 1);
     let oldest = hub.find("0").unwrap();
     assert_eq!(hub.channel(oldest).unwrap().log().len(), 0);
+}
+
+#[test]
+fn names_that_were_only_mentioned_give_way_before_messages() {
+    let mut hub = Hub::new(Limits::default());
+    let used = hub.channel_named("used", at(0)).unwrap();
+    hub.publish(used, text("x"), at(0));
+    hub.handed_over(used, at(0));
+    while hub.next_dirty().is_some() {}
+    for n in 0..u64::try_from(limits::CHANNELS_MAX).unwrap() {
+        // The longer idle is the one with a message.
+        let now = at(SECOND_US + n);
+        hub.channel_named(&n.to_string(), now).unwrap();
+        while hub.next_unarmed(now).is_some() {}
+    }
+    assert_eq!(hub.find("used"), Some(used), "a message gave way to a name");
+    assert_eq!(hub.find("0"), None);
+    assert!(hub.len() <= limits::CHANNELS_MAX);
+}
+
+/// Measured by what it costs to name as many: removal that looks through a list for each of them
+/// takes hundreds of times as long.
+#[test]
+fn many_channels_are_forgotten_as_fast_as_they_are_named() {
+    let mut hub = Hub::new(Limits::default());
+    let half = limits::CHANNELS_MAX / 2;
+    let began = std::time::Instant::now();
+    let old: Vec<ChannelKey> =
+        (0..half).map(|n| hub.channel_named(&format!("old {n}"), at(0)).unwrap()).collect();
+    while hub.next_unarmed(at(0)).is_some() {}
+    // These stand on the list of those that need a deadline while the others are forgotten.
+    let later = at(limits::CHANNEL_IDLE_US);
+    for n in 0..half {
+        hub.channel_named(&format!("new {n}"), later).unwrap();
+    }
+    let named = began.elapsed();
+    let began = std::time::Instant::now();
+    for key in old {
+        hub.tick(key, later);
+    }
+    let forgotten = began.elapsed();
+    assert_eq!(hub.len(), half);
+    assert!(forgotten < 20 * named, "{forgotten:?} to forget, {named:?} to name twice as many");
 }

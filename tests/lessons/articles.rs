@@ -50,6 +50,12 @@ fn message_count_and_read_answer_what_the_page_shows() {
         let target = format!("/message/read/7?upto={upto}");
         assert_eq!(world.post(&target, "text/plain", b"").json()["data"], left, "{upto}");
     }
+    world.publish("7", "unread");
+    // An id of another log of that name says nothing about this one.
+    for upto in ["1-99", "99999999999999-99", "0-1"] {
+        let target = format!("/message/read/7?upto={upto}");
+        assert_eq!(world.post(&target, "text/plain", b"").json()["data"], 1, "{upto}");
+    }
     let refused = world.post("/message/read/7?upto=x", "text/plain", b"");
     assert_eq!((refused.status, refused.reason().as_str()), (400, "cursor_refused"));
     let refused = world.get("/message/read/7");
@@ -172,6 +178,57 @@ fn socket_publish_reaches_a_user_on_all_mechanisms() {
     }
 }
 
+/// The articles change things by GET; HEAD at least must not (RFC 9110 §9.2.1).
+#[test]
+fn what_changes_things_does_not_do_so_for_head() {
+    let mut world = World::new();
+    for target in CHANGING {
+        world.tell(target, format!("HEAD {target} HTTP/1.1\r\nHost: h\r\n\r\n"));
+        let said = String::from_utf8_lossy(world.said(target)).into_owned();
+        assert!(said.starts_with("HTTP/1.1 405 "), "{target}: {said}");
+        assert!(said.contains("\r\nAllow: GET, OPTIONS\r\n"), "{target}: {said}");
+        assert!(said.ends_with("\r\n\r\n"), "{target}: an answer to HEAD has no content");
+    }
+    assert_eq!(world.get("/c/7").json()["messages"], 0);
+    world.tell("o", request(Kind::Sse, "/orderpay?payid=7"));
+    let told = answers(world.said("o")).remove(0);
+    assert!(!told.text().contains("succeeded\n\nid:"), "paid by HEAD: {}", told.text());
+}
+
+/// An image or a form of a foreign page sends no `Origin`; browsers say where it stands all the
+/// same (Fetch Metadata).
+#[test]
+fn what_changes_things_does_not_do_so_for_foreign_pages() {
+    let posts = ["POST /c/7", "POST /message/read/7", "DELETE /c/7", "PUT /c/7"];
+    let gets = CHANGING.iter().map(|target| format!("GET {target}"));
+    let lines: Vec<String> = gets.chain(posts.map(str::to_owned)).collect();
+    for line in &lines {
+        let mut world = World::new();
+        world.publish("7", "before");
+        for site in ["cross-site", "same-site"] {
+            let refused =
+                world.ask(format!("{line} HTTP/1.1\r\nHost: h\r\nSec-Fetch-Site: {site}\r\n\r\n"));
+            let told = (refused.status, refused.reason());
+            assert_eq!(told, (403, "origin_refused".to_owned()), "{line}, {site}");
+            assert_eq!(world.get("/c/7").json()["messages"], 1, "{line}, {site}");
+        }
+        for fields in [
+            "Sec-Fetch-Site: same-origin\r\n",
+            "Sec-Fetch-Site: none\r\n",
+            "",
+            // Where there is an Origin, it decides.
+            "Sec-Fetch-Site: same-site\r\nOrigin: http://h\r\n",
+        ] {
+            let answer = world.ask(format!("{line} HTTP/1.1\r\nHost: h\r\n{fields}\r\n"));
+            assert_ne!(answer.status, 403, "{line}, {fields}");
+        }
+    }
+    // What only reads may be read from everywhere.
+    let mut world = World::new();
+    let read = "GET /c/7/poll HTTP/1.1\r\nHost: h\r\nSec-Fetch-Site: cross-site\r\n\r\n";
+    assert_eq!(world.ask(read).status, 200);
+}
+
 #[test]
 fn what_a_client_says_to_web_socket_is_received_and_not_published() {
     let mut world = World::new();
@@ -220,3 +277,7 @@ fn one_address_is_told_apart_by_upgrade_and_accept() {
     world.tell("w", request(Kind::WebSocket, "/c/news"));
     assert_eq!((world.online(Kind::Sse), world.online(Kind::WebSocket)), (1, 1));
 }
+
+/// Addresses that change things by GET, as the articles have them.
+const CHANGING: [&str; 3] =
+    ["/polling/publish/7", "/socket/publish?userId=7&message=x", "/payback?payid=7"];

@@ -80,6 +80,17 @@ const OBLIGATIONS: &[Obligation] = &[
         &[(Poll, "answers once"), (LongPoll, "answers once")],
     ),
     but(
+        "says no last words before its head",
+        readers::says_nothing_before_its_head,
+        &[(Poll, "answers once"), (LongPoll, "its head is its last word")],
+    ),
+    but(
+        "forgives a long replay in the turn of a message",
+        readers::forgives_a_long_replay,
+        &[(Poll, "answers once"), (LongPoll, "answers once")],
+    ),
+    all("answers who has said all it will say", readers::answers_a_closed_half),
+    but(
         "drops what is said to it",
         readers::drops_input,
         &[

@@ -5,7 +5,7 @@ use pushscope::engine::Farewell;
 use pushscope::id::Kind;
 use pushscope::limits::{self, Limits};
 
-use crate::support::{Client, Seen, World, masked, request};
+use crate::support::{Client, Seen, World, address, answers, hear, masked, request};
 
 pub(crate) fn heartbeat_in_time(kind: Kind) {
     let silence_us = silence_us(kind);
@@ -73,6 +73,53 @@ pub(crate) fn closes_a_slow_reader(kind: Kind) {
     );
 }
 
+/// Where a response head is expected nothing else may stand: who has not begun to read it is reset.
+pub(crate) fn says_nothing_before_its_head(kind: Kind) {
+    for room in [0, 1, 60] {
+        let mut world = World::new();
+        world.enter("slow");
+        world.narrow("slow", room);
+        world.tell("slow", request(kind, &address(kind, "news")));
+        let text = "x".repeat(100_000);
+        while world.subscribers("news") == 1 {
+            world.publish("news", &text);
+        }
+        assert_eq!(world.farewell("slow"), Some(Farewell::Reset), "{room} bytes taken");
+        assert_eq!(world.said("slow").len(), room);
+        assert!(b"HTTP/1.1 ".iter().zip(world.said("slow")).all(|(head, said)| head == said));
+    }
+}
+
+/// Only a socket that was tried can show that its reader does not read.
+pub(crate) fn forgives_a_long_replay(kind: Kind) {
+    let mut world = World::new();
+    let text = "x".repeat(limits::HISTORY_BYTES_MAX / limits::HISTORY_MESSAGES_MAX);
+    let texts = vec![text; limits::HISTORY_MESSAGES_MAX];
+    world.publish_burst("news", &texts);
+    let since = "since=all&envelope=json";
+    world.say("all", request(kind, &format!("{}?{since}", address(kind, "news"))));
+    world.say("publisher", "POST /c/news HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nnew");
+    world.turn();
+    assert!(!world.is_over("all"), "its socket was never tried");
+    let heard = hear(kind, world.said("all")).seen;
+    let messages = heard.iter().filter(|seen| matches!(seen, Seen::Message(_))).count();
+    assert_eq!(messages, limits::HISTORY_MESSAGES_MAX + 1);
+}
+
+/// A request and a FIN that come together: what was asked for still leaves.
+pub(crate) fn answers_a_closed_half(kind: Kind) {
+    let mut world = World::new();
+    world.publish("news", "ready");
+    let target = format!("{}?since=all&envelope=json", address(kind, "news"));
+    world.say("half", request(kind, &target));
+    world.end("half");
+    let heard = hear(kind, world.said("half")).seen;
+    let messages = heard.iter().filter(|seen| matches!(seen, Seen::Message(_))).count();
+    assert_eq!(messages, 1, "{heard:?}");
+    assert!(world.is_over("half"));
+    assert_eq!(world.subscribers("news"), 0);
+}
+
 /// Slowness is judged by progress: ten bytes in ten seconds are some.
 pub(crate) fn bears_a_slow_reader(kind: Kind) {
     let mut world = World::new();
@@ -130,6 +177,95 @@ pub(crate) fn strikes_off(kind: Kind) {
     }
     world.sweep_all();
     assert_eq!((world.online(kind), world.subscribers("news")), (0, 0));
+}
+
+/// We do not parse what is behind an answer that nobody reads; so it is not late either.
+#[test]
+fn a_request_behind_an_unread_answer_is_not_late() {
+    let mut world = World::new();
+    world.enter("slow");
+    world.narrow("slow", 0);
+    let next = "GET /c/news/poll?since=all HTTP/1.1\r\nHost: h\r\n\r\n";
+    world.tell("slow", format!("GET /c/news/longpoll HTTP/1.1\r\nHost: h\r\n\r\n{next}"));
+    world.publish("news", &"x".repeat(900_000));
+    let paused_us = 4 * limits::HEAD_US_MAX;
+    for _ in 0..paused_us / SECOND_US {
+        world.advance(SECOND_US);
+        world.widen("slow", 10_000);
+    }
+    assert!(world.conn("slow").expect("it reads").is_full(), "it is paused all the time");
+    world.widen("slow", usize::MAX);
+    let told = answers(world.said("slow"));
+    let statuses: Vec<u16> = told.iter().map(|answer| answer.status).collect();
+    assert_eq!(statuses, [200, 200]);
+    // Once it may speak again it has the time that everybody has, and no more.
+    world.tell("slow", "GET /c/news");
+    world.advance(limits::HEAD_US_MAX);
+    assert_eq!(answers(world.said("slow")).pop().map(|answer| answer.status), Some(408));
+}
+
+/// What a closed connection still sends is dropped: left in the kernel, its end would be an RST.
+#[test]
+fn who_is_closed_while_it_is_paused_is_read_on() {
+    let mut world = World::new();
+    let row = "GET /livez HTTP/1.1\r\nHost: h\r\n\r\n".repeat(10_000);
+    world.tell("l", request(Kind::LongPoll, "/c/news/longpoll") + &row);
+    assert!(world.is_unread("l"), "a parked request is to wait in front of a bounded rest");
+    world.drain();
+    assert!(world.is_over("l"));
+    let told = answers(world.said("l"));
+    assert_eq!(told.iter().map(|answer| answer.status).collect::<Vec<_>>(), [503]);
+    assert!(!world.is_unread("l"), "its end would be an RST");
+    world.end("l");
+    assert_eq!(world.farewell("l"), Some(Farewell::Close));
+}
+
+/// A burst is to leave before more of it is read.
+#[test]
+fn a_burst_makes_the_engine_crowded_once() {
+    let mut world = World::new();
+    world.tell("s", request(Kind::Sse, "/c/news/sse"));
+    world.tell("w", request(Kind::WebSocket, "/c/news/ws"));
+    let token = world.token("w");
+    assert!(!world.engine.take_crowded());
+    world.engine.receive(token, &masked(0x81, b"x").repeat(64));
+    assert!(!world.engine.take_crowded(), "a few messages wait for the end of the turn");
+    world.engine.receive(token, &masked(0x81, b"x").repeat(9_000));
+    assert!(world.engine.take_crowded());
+    assert!(!world.engine.take_crowded(), "it says so once");
+    world.turn();
+}
+
+/// Who reads all the time gets everything, however much is published within one turn.
+#[test]
+fn a_burst_closes_nobody_who_reads() {
+    let mut world = World::new();
+    world.tell("s", request(Kind::Sse, "/c/news/sse"));
+    world.tell("w", request(Kind::WebSocket, "/c/news/ws"));
+    world.tell("w", masked(0x81, b"x").repeat(40_000));
+    for (name, kind) in [("s", Kind::Sse), ("w", Kind::WebSocket)] {
+        assert!(!world.is_over(name), "{name}");
+        let heard = hear(kind, world.said(name)).seen;
+        let messages = heard.iter().filter(|seen| matches!(seen, Seen::Message(_))).count();
+        assert_eq!(messages, 40_000, "{name}");
+    }
+}
+
+/// Empty lines between requests are none: who sends one and leaves has asked for nothing.
+#[test]
+fn an_empty_line_before_an_end_asks_for_nothing() {
+    for empty in ["\r\n", "\r", "\r\n\r\n"] {
+        let mut world = World::new();
+        world.say("a", format!("GET /livez HTTP/1.1\r\nHost: h\r\n\r\n{empty}"));
+        world.end("a");
+        assert_eq!(answers(world.said("a")).len(), 1, "{empty:?}");
+        assert!(world.is_over("a"), "{empty:?}");
+        let mut world = World::new();
+        world.tell("a", format!("GET /livez HTTP/1.1\r\nHost: h\r\n\r\n{empty}"));
+        world.advance(limits::KEEP_ALIVE_US_MAX);
+        assert_eq!(answers(world.said("a")).len(), 1, "{empty:?}: it was only silent");
+        assert!(world.is_over("a"), "{empty:?}");
+    }
 }
 
 /// What the kernel reports of a socket that is closed reaches nobody, though its slot is taken.

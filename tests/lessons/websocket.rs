@@ -193,6 +193,25 @@ fn two_pings_may_stay_unanswered() {
     assert_eq!(told(&world).len(), 20);
 }
 
+/// A ping behind what is not read yet could not be answered: nobody is blamed for that.
+#[test]
+fn no_pong_is_missed_behind_a_backlog() {
+    let mut world = opened("/c/news/ws");
+    world.narrow("w", 0);
+    let text = "x".repeat(900_000);
+    world.publish("news", &text);
+    for _ in 0..8 * limits::PING_US / SECOND_US {
+        world.advance(SECOND_US);
+        world.widen("w", 4_000);
+        assert!(!world.is_over("w"), "at {} s", world.now_us() / SECOND_US);
+    }
+    world.widen("w", usize::MAX);
+    assert_eq!(told(&world), [(0x81, text.into_bytes())], "no ping was added to the backlog");
+    world.advance(3 * limits::PING_US);
+    assert_eq!(told(&world).pop(), Some(close(1011, "pong_missing")), "now it has no excuse");
+    assert!(world.is_over("w"));
+}
+
 #[test]
 fn a_slow_reader_is_told_1013() {
     let mut world = opened("/c/news/ws");
@@ -252,6 +271,8 @@ fn only_pages_of_allowed_origins_may_connect() {
         (&[], "Origin: http://h:81\r\n", 403),
         (&[], "Origin: null\r\n", 403),
         (&[], "Origin:\r\n", 403),
+        (&[], "Sec-Fetch-Site: cross-site\r\n", 403),
+        (&[], "Sec-Fetch-Site: same-origin\r\n", 101),
         (shop, "Origin: https://shop.example\r\n", 101),
         (shop, "Origin: http://shop.example\r\n", 403),
         (&["*"], "Origin: null\r\n", 101),

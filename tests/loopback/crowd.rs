@@ -93,10 +93,12 @@ fn at_the_cap_nobody_is_let_in_until_somebody_leaves() {
     let mut waiting = Peer::connect(process.address);
     waiting.get("/livez");
 
-    let cpu = process.cpu_ns();
+    let (cpu, sleeps) = (process.cpu_ns(), process.sleeps());
     waiting.hears_nothing_for(Duration::from_secs(1));
     let spent = Duration::from_nanos(process.cpu_ns() - cpu);
     assert!(spent < Duration::from_millis(50), "{spent:?} of CPU spent on waiting");
+    let woken = process.sleeps() - sleeps;
+    assert!(woken <= 3, "woken {woken} times, though nobody can be let in");
 
     drop(crowd.pop());
     assert_eq!(waiting.response().text(), "ok\n");

@@ -138,6 +138,31 @@ fn who_has_closed_its_half_is_still_answered() {
 }
 
 #[test]
+fn who_asks_and_closes_its_half_at_once_gets_what_is_ready() {
+    let server = Server::start();
+    let mut asking = Peer::connect(server.address);
+    assert_eq!(asking.publish("half", b"ready").status, 202);
+    for (target, expected) in [
+        ("/c/half/sse", "\r\nContent-Type: text/event-stream\r\n"),
+        ("/c/half/sse?since=all", "data: ready\n\n"),
+        ("/c/half/stream?since=all", r#""data":"ready""#),
+        ("/c/half/longpoll?since=all", r#""data":"ready""#),
+        ("/c/half/poll?since=all", r#""data":"ready""#),
+    ] {
+        let mut peer = Peer::connect(server.address);
+        peer.get(target);
+        peer.close_half();
+        let text = String::from_utf8(peer.rest()).unwrap();
+        assert!(text.starts_with("HTTP/1.1 200 ") && text.contains(expected), "{target}: {text}");
+    }
+    let mut peer = Peer::connect(server.address);
+    peer.say(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n\r\n");
+    peer.close_half();
+    let text = String::from_utf8(peer.rest()).unwrap();
+    assert!(text.ends_with("\r\n\r\nok\n"), "an empty line was answered: {text}");
+}
+
+#[test]
 fn a_request_that_is_cut_off_is_told_so() {
     let server = Server::start();
     for cut in [

@@ -57,10 +57,11 @@ impl Drop for Server {
     fn drop(&mut self) {
         // It may have been drained by the test; a second time it leaves at once.
         let _ = self.handle.drain();
-        let ended = self.thread.take().map(JoinHandle::join);
-        if !std::thread::panicking() {
-            ended.unwrap().unwrap();
+        if std::thread::panicking() {
+            // What has failed may be the loop, which would never end.
+            return;
         }
+        self.thread.take().map(JoinHandle::join).unwrap().unwrap();
     }
 }
 
@@ -126,6 +127,13 @@ impl Process {
     pub(crate) fn cpu_ns(&self) -> u64 {
         let text = self.proc("schedstat");
         text.split(' ').next().unwrap().parse().unwrap()
+    }
+
+    /// How often its loop has gone to sleep so far.
+    pub(crate) fn sleeps(&self) -> u64 {
+        let text = self.proc("status");
+        let line = text.lines().find(|line| line.starts_with("voluntary_ctxt_switches:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
     /// Memory that it shares with nobody, in bytes.

@@ -1,13 +1,14 @@
 //! Streams on sockets: peers that break off, do not read, or send what is very large.
 
 use std::io::Write;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pushscope::event::Payload;
 use pushscope::hub::Draft;
 use pushscope::limits;
+use pushscope::reactor::Handle;
 
-use crate::peer::{Peer, eventually, frame};
+use crate::peer::{PATIENCE, Peer, eventually, frame};
 use crate::server::{Process, Server};
 
 #[test]
@@ -129,6 +130,56 @@ fn other_threads_publish_without_losing_a_message_or_a_wake_up() {
             *next += 1;
         }
     });
+}
+
+#[test]
+fn a_burst_closes_no_reader_that_reads() {
+    const TEXTS: usize = 40_000;
+    let server = Server::start();
+    let mut reading = sse(&server, "burst");
+    let mut publishing = Peer::connect(server.address);
+    publishing.upgrade("/c/burst/ws");
+    let (mut mouth, mut ears) = (publishing.mouth(), publishing.mouth());
+    std::thread::spawn(move || std::io::copy(&mut ears, &mut std::io::sink()));
+    let burst = frame(0x81, b"x").repeat(TEXTS);
+    let talking = std::thread::spawn(move || mouth.write_all(&burst).unwrap());
+    let told = reading.until(format!("-{TEXTS}\ndata: x\n\n").as_bytes());
+    assert_eq!(memchr::memmem::find_iter(&told, b"data: x\n").count(), TEXTS);
+    talking.join().unwrap();
+}
+
+/// Threads in a hurry keep the inbox full; threads that pause find it empty again and again, and
+/// meet the loop just when it is about to sleep.
+#[test]
+fn no_wake_up_is_lost_however_threads_publish() {
+    const MESSAGES: usize = 50_000;
+    for (threads, pause) in [(4, 0), (1, 3), (2, 3), (4, 20)] {
+        let server = Server::start();
+        std::thread::scope(|scope| {
+            for _ in 0..threads {
+                let handle = server.handle();
+                scope.spawn(move || {
+                    for at in 0..MESSAGES {
+                        publish_patiently(&handle);
+                        (0..at % 97 * pause).for_each(|_| std::hint::spin_loop());
+                    }
+                });
+            }
+        });
+        let mut asking = Peer::connect(server.address);
+        let last = format!("-{}\"", threads * MESSAGES);
+        eventually("all have arrived", || asking.ask("/c/many").text().contains(&last));
+    }
+}
+
+/// Publishes as soon as there is room: while there is none, the loop must be awake.
+fn publish_patiently(handle: &Handle) {
+    let began = Instant::now();
+    let draft = || Draft { name: None, payload: Payload::Text("x".into()) };
+    while handle.publish("many", draft()).is_err() {
+        assert!(began.elapsed() < PATIENCE / 4, "the loop sleeps in front of a full inbox");
+        std::thread::yield_now();
+    }
 }
 
 #[test]

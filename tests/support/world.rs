@@ -273,9 +273,7 @@ impl World {
         }
         self.engine.tick();
         self.engine.settle();
-        while let Some(token) = self.engine.next_dirty() {
-            self.flush(token);
-        }
+        self.flush_all();
         while let Some((token, farewell)) = self.engine.sweep() {
             if let Some(name) = self.name_of(token) {
                 let peer = self.peer(&name);
@@ -302,6 +300,15 @@ impl World {
             let count = peer.unread.len().min(limits::READ_BUFFER_BYTES);
             let bytes: Vec<u8> = peer.unread.drain(..count).collect();
             self.engine.receive(token, &bytes);
+            if self.engine.take_crowded() {
+                self.flush_all();
+            }
+        }
+    }
+
+    fn flush_all(&mut self) {
+        while let Some(token) = self.engine.next_dirty() {
+            self.flush(token);
         }
     }
 
