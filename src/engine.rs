@@ -305,7 +305,10 @@ impl Engine {
     /// A connection has been flushed as far as its socket would go.
     pub fn flushed(&mut self, token: Token) -> Next {
         let now = self.turn.now.at;
-        let Some(conn) = self.conn_mut(token) else { return Next::Keep };
+        let Some(conn) = self.conns.get_mut(token.index as usize) else { return Next::Keep };
+        if conn.generation != token.generation {
+            return Next::Keep;
+        }
         let mut next = Next::Keep;
         if let State::Lingering { until, .. } = &mut conn.state
             && conn.queue.is_empty()
@@ -317,6 +320,8 @@ impl Engine {
         if !conn.queue.is_empty() && conn.blocked == Instant::NEVER {
             conn.blocked = now;
         }
+        self.idled |=
+            conn.queue.is_empty() && matches!(conn.state, State::Head { begun: false, .. });
         self.arm(token.index);
         next
     }

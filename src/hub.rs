@@ -345,19 +345,16 @@ impl Hub {
         self.by_name.remove(&channel.name);
         self.bytes -= channel.log.bytes();
         self.epoch_min = self.epoch_min.max(channel.log.cursor().epoch + 1);
-        if channel.dirty {
-            self.dirty.retain(|dirty| *dirty != key);
-        }
-        if channel.unarmed {
-            self.unarmed.retain(|unarmed| *unarmed != key);
-        }
     }
 
     /// The next channel that needs a deadline, and the deadline.
     pub fn next_unarmed(&mut self, now: Now) -> Option<(ChannelKey, Instant)> {
         while let Some(key) = self.unarmed.pop() {
             let Some(channel) = self.channels.get_mut(key.0 as usize) else { continue };
-            channel.unarmed = false;
+            // The list may name who has left, and whoever has the slot now.
+            if !std::mem::replace(&mut channel.unarmed, false) {
+                continue;
+            }
             channel.armed = channel.deadline(&self.limits, now);
             if let Some(at) = channel.armed {
                 return Some((key, at));

@@ -199,6 +199,9 @@ impl Reactor {
         self.engine.tick();
         self.engine.settle();
         self.flush();
+        if self.engine.take_idled() && self.accepting == Accepting::Full {
+            self.accepting = Accepting::Ready;
+        }
         self.sweep();
         Ok(())
     }
@@ -246,7 +249,7 @@ impl Reactor {
     }
 
     fn run_errands(&mut self) {
-        self.inbox.handle.woken.store(false, Ordering::Release);
+        self.inbox.handle.woken.swap(false, Ordering::AcqRel);
         for _ in 0..limits::INBOX_MAX {
             let Ok(errand) = self.inbox.receiver.try_recv() else { return };
             match errand {
@@ -282,9 +285,6 @@ impl Reactor {
     }
 
     fn accept(&mut self) {
-        if self.engine.take_idled() && self.accepting == Accepting::Full {
-            self.accepting = Accepting::Ready;
-        }
         if let Accepting::Paused(until) = self.accepting
             && until <= self.clock.now().at
         {

@@ -136,7 +136,6 @@ impl Engine {
             return self.close(index);
         }
         conn.await_head(now);
-        self.idled = true;
         if !conn.tail.is_empty() {
             self.ready.push(Token { index, generation: conn.generation });
         }

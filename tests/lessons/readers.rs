@@ -268,6 +268,18 @@ fn an_empty_line_before_an_end_asks_for_nothing() {
     }
 }
 
+/// The same behind a parked request.
+#[test]
+fn an_empty_line_behind_a_parked_request_asks_for_nothing() {
+    let mut world = World::new();
+    world.tell("l", request(Kind::LongPoll, "/c/news/longpoll") + "\r\n");
+    world.publish("news", "now");
+    world.end("l");
+    let told = answers(world.said("l"));
+    assert_eq!(told.iter().map(|answer| answer.status).collect::<Vec<_>>(), [200]);
+    assert!(world.is_over("l"));
+}
+
 /// What the kernel reports of a socket that is closed reaches nobody, though its slot is taken.
 #[test]
 fn a_stale_token_reaches_nobody() {

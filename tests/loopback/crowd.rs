@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use pushscope::sys;
 
-use crate::peer::{Peer, eventually};
+use crate::peer::{Peer, eventually, frame};
 use crate::server::Process;
 
 #[test]
@@ -102,6 +102,30 @@ fn at_the_cap_nobody_is_let_in_until_somebody_leaves() {
 
     drop(crowd.pop());
     assert_eq!(waiting.response().text(), "ok\n");
+    assert_eq!(waiting.publish("cap", b"to all").status, 201);
+    for peer in &mut crowd {
+        peer.until(b"data: to all\n\n");
+    }
+}
+
+#[test]
+fn at_the_cap_who_falls_idle_gives_way() {
+    let process = Process::serve_with_descriptors(80);
+    let mut crowd: Vec<Peer> = (0..14).map(|_| streaming(&process)).collect();
+    let mut talking = Peer::connect(process.address);
+    talking.upgrade("/c/parked/ws");
+    let mut parked = Peer::connect(process.address);
+    parked.get("/c/parked/longpoll?timeout=120");
+    let mut waiting = Peer::connect(process.address);
+    waiting.get("/livez");
+    waiting.hears_nothing_for(Duration::from_millis(200));
+
+    talking.say(&frame(0x81, b"now"));
+    assert!(parked.response().text().contains("now"));
+    let began = Instant::now();
+    assert_eq!(waiting.response().text(), "ok\n");
+    assert!(began.elapsed() < Duration::from_secs(5), "let in by chance: {:?}", began.elapsed());
+    assert_eq!(parked.rest(), b"", "it gave way");
     assert_eq!(waiting.publish("cap", b"to all").status, 201);
     for peer in &mut crowd {
         peer.until(b"data: to all\n\n");
