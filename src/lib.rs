@@ -37,7 +37,7 @@
 //! the house: driven by a test, a fuzzer or a simulator as well as by the reactor
 //!   fuzz        bodies of the fuzz targets
 //!   engine      slab of connections: open, receive, tick, settle, gather, sent, sweep
-//!   conn        one connection: head, body, mechanism, draining
+//!   conn        one connection: head, body, mechanism, lingering
 //!   api         what is answered at once: publishing, asking, counting
 //!   route       what stands at an address
 //!   site        the pages
