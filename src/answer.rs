@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::cost::Made;
+use crate::cost::Bytes;
 use crate::fault::Fault;
 use crate::id::Census;
 use crate::limits;
@@ -16,23 +16,23 @@ pub struct Answer {
     /// Head and content.
     pub bytes: Vec<u8>,
     /// The same bytes, by what they are for.
-    pub made: Made,
+    pub made: Bytes,
 }
 
 impl Answer {
     /// An answer that is nothing but a head.
     pub fn bare(bytes: Vec<u8>) -> Self {
-        let made = Made::head(bytes.len());
+        let made = Bytes::head(bytes.len());
         Self { bytes, made }
     }
 
     /// The same answer, its content booked as what it carries.
-    pub fn carrying(self, content: Made) -> Self {
+    pub fn carrying(self, content: Bytes) -> Self {
         if self.made.control == 0 {
             return self;
         }
         debug_assert_eq!(self.made.control, content.total());
-        Self { made: Made { control: 0, ..self.made } + content, ..self }
+        Self { made: Bytes { control: 0, ..self.made } + content, ..self }
     }
 }
 
@@ -99,7 +99,7 @@ impl Manner {
             return Answer::bare(head.number("Content-Length", content.len() as u64).end());
         }
         let bytes = head.end_with(content);
-        let made = Made::head(bytes.len() - content.len()) + Made::control(content.len());
+        let made = Bytes::head(bytes.len() - content.len()) + Bytes::control(content.len());
         Answer { bytes, made }
     }
 

@@ -4,7 +4,7 @@ use std::ops::{Add, AddAssign};
 
 /// Bytes that an encoder made, by what they are for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Made {
+pub struct Bytes {
     /// Status lines, field lines and the blank line behind them.
     pub head: u64,
     /// What a mechanism wraps around a payload, escapes and padding included.
@@ -15,7 +15,7 @@ pub struct Made {
     pub control: u64,
 }
 
-impl Made {
+impl Bytes {
     /// `bytes` bytes of head.
     pub const fn head(bytes: usize) -> Self {
         Self { head: bytes as u64, framing: 0, payload: 0, control: 0 }
@@ -49,7 +49,7 @@ impl Made {
     }
 }
 
-impl Add for Made {
+impl Add for Bytes {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {
@@ -62,7 +62,7 @@ impl Add for Made {
     }
 }
 
-impl AddAssign for Made {
+impl AddAssign for Bytes {
     fn add_assign(&mut self, other: Self) {
         *self = *self + other;
     }
@@ -72,7 +72,7 @@ impl AddAssign for Made {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Account {
     /// What the codecs made, by kind.
-    pub made: Made,
+    pub made: Bytes,
     /// What the socket took.
     pub taken: u64,
     /// What was thrown away unsent, with the connection.

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::cost::Made;
+use crate::cost::Bytes;
 
 /// Encoded bytes, shared by reference count, with what they are for.
 #[derive(Clone, Debug)]
@@ -10,12 +10,12 @@ pub struct Frame {
     /// The bytes as they stand on the wire.
     pub bytes: Rc<[u8]>,
     /// The same bytes, booked.
-    pub made: Made,
+    pub made: Bytes,
 }
 
 impl Frame {
     /// Takes over what an encoder wrote. All of it must be booked in `made`.
-    pub fn new(bytes: Vec<u8>, made: Made) -> Self {
+    pub fn new(bytes: Vec<u8>, made: Bytes) -> Self {
         debug_assert_eq!(bytes.len() as u64, made.total());
         Self { bytes: bytes.into(), made }
     }
@@ -80,7 +80,7 @@ mod tests {
         for _ in 0..3 {
             let frame = frames.shared(Encoding::Lines, || {
                 times += 1;
-                Frame::new(b"{}\n".to_vec(), Made::framing(3))
+                Frame::new(b"{}\n".to_vec(), Bytes::framing(3))
             });
             assert_eq!(&*frame.bytes, b"{}\n");
         }

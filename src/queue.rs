@@ -14,7 +14,7 @@ use crate::limits;
 pub enum Piece {
     /// Encoded once for many.
     Shared(Rc<[u8]>),
-    /// Made for this connection alone.
+    /// Bytes for this connection alone.
     Own(Vec<u8>),
     /// Never changes.
     Static(&'static [u8]),

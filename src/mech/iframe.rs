@@ -27,7 +27,7 @@
 //! Read beside it: `xhr_stream.rs`, the same chunks without a document.
 
 use crate::clock::Instant;
-use crate::cost::Made;
+use crate::cost::Bytes;
 use crate::event::Batch;
 use crate::fault::Fault;
 use crate::frame::{Encoding, Frame, Frames};
@@ -132,7 +132,7 @@ impl Mechanism for Iframe {
 /// One script per message, or one that sets clock and count.
 pub fn encode(batch: &Batch<'_>, style: Style, coding: Coding) -> Frame {
     let mut bytes = Vec::new();
-    let mut made = Made::default();
+    let mut made = Bytes::default();
     if style == Style::Clock {
         made += coding.wrap(clock_script(batch).as_bytes(), &mut bytes, 0);
         return Frame::new(bytes, made);

@@ -28,7 +28,7 @@
 
 use crate::answer::{Answer, JSON, Manner, TEXT};
 use crate::clock::Instant;
-use crate::cost::Made;
+use crate::cost::Bytes;
 use crate::event::{Batch, Payload};
 use crate::fault::Fault;
 use crate::frame::{Encoding, Frame, Frames};
@@ -173,7 +173,7 @@ fn encode_newest(batch: &Batch<'_>, manner: &Manner, date: &Date) -> Answer {
         Some(Payload::Binary(bytes)) => ("application/octet-stream", &**bytes),
         None => (TEXT, &b""[..]),
     };
-    let made = Made::wrapped(content.len(), content.len());
+    let made = Bytes::wrapped(content.len(), content.len());
     manner.end(head(batch, manner, date, content_type), content).carrying(made)
 }
 
@@ -181,7 +181,7 @@ fn encode_newest(batch: &Batch<'_>, manner: &Manner, date: &Date) -> Answer {
 pub fn encode_unchanged(manner: &Manner, cursor: Id, date: &Date) -> Answer {
     let head = manner.head(304, date).field("ETag", &format!("\"{cursor}\""));
     let bytes = head.field("Cache-Control", "no-store").end();
-    let made = Made::control(bytes.len());
+    let made = Bytes::control(bytes.len());
     Answer { bytes, made }
 }
 

@@ -9,7 +9,7 @@ pub(crate) mod stage;
 
 use crate::answer::{Answer, Manner};
 use crate::clock::{Instant, Now};
-use crate::cost::{Account, Made};
+use crate::cost::{Account, Bytes};
 use crate::event::{Batch, Payload};
 use crate::fault::Fault;
 use crate::frame::{Frame, Frames};
@@ -177,7 +177,7 @@ impl Out<'_> {
     }
 
     /// Queues bytes made for this connection. All of them must be booked in `made`.
-    pub fn send(&mut self, bytes: Vec<u8>, made: Made) {
+    pub fn send(&mut self, bytes: Vec<u8>, made: Bytes) {
         debug_assert_eq!(bytes.len() as u64, made.total());
         self.account.made += made;
         self.queue.push(Piece::Own(bytes));
@@ -186,7 +186,7 @@ impl Out<'_> {
     /// Queues bytes that carry no message.
     pub fn send_control(&mut self, piece: impl Into<Piece>) {
         let piece = piece.into();
-        self.account.made += Made::control(piece.bytes().len());
+        self.account.made += Bytes::control(piece.bytes().len());
         self.queue.push(piece);
     }
 
@@ -197,7 +197,7 @@ impl Out<'_> {
 
     /// Queues a response head.
     pub fn send_head(&mut self, bytes: Vec<u8>) {
-        let made = Made::head(bytes.len());
+        let made = Bytes::head(bytes.len());
         self.send(bytes, made);
     }
 
@@ -277,14 +277,14 @@ impl Coding {
     }
 
     /// Wraps one part that an encoder has written, `payload` bytes of it the message's own.
-    pub fn wrap(self, part: &[u8], into: &mut Vec<u8>, payload: u64) -> Made {
+    pub fn wrap(self, part: &[u8], into: &mut Vec<u8>, payload: u64) -> Bytes {
         let before = into.len();
         match self {
             Self::Chunked => chunked::encode(part, into),
             Self::UntilClose => into.extend_from_slice(part),
         }
         let total = (into.len() - before) as u64;
-        Made { framing: total.saturating_sub(payload), payload, ..Made::default() }
+        Bytes { framing: total.saturating_sub(payload), payload, ..Bytes::default() }
     }
 
     /// Queues a part that carries no message.

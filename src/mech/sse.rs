@@ -29,7 +29,7 @@
 use std::fmt::Write;
 
 use crate::clock::Instant;
-use crate::cost::Made;
+use crate::cost::Bytes;
 use crate::event::{Batch, Event, Payload};
 use crate::fault::Fault;
 use crate::frame::{Encoding, Frame, Frames};
@@ -170,7 +170,7 @@ impl Style {
 /// One event per message, and an event named `gap` before them when something was lost.
 pub fn encode(batch: &Batch<'_>, style: Style) -> Frame {
     let mut bytes = Vec::new();
-    let mut made = Made::default();
+    let mut made = Bytes::default();
     let mut id = String::new();
     if let Some(gap) = batch.gap {
         let mut data = Vec::new();
@@ -179,7 +179,7 @@ pub fn encode(batch: &Batch<'_>, style: Style) -> Frame {
         let _ = write!(id, "{}", batch.start());
         let data = String::from_utf8_lossy(&data);
         let told = event_stream::encode(Some(&id), Some("gap"), &data, &mut bytes);
-        made += told.map_or_else(|_| Made::default(), |told| told.as_control());
+        made += told.map_or_else(|_| Bytes::default(), |told| told.as_control());
     }
     for event in batch.events {
         id.clear();
@@ -189,7 +189,7 @@ pub fn encode(batch: &Batch<'_>, style: Style) -> Frame {
     Frame::new(bytes, made)
 }
 
-fn encode_event(event: &Event, id: &str, style: Style, bytes: &mut Vec<u8>) -> Made {
+fn encode_event(event: &Event, id: &str, style: Style, bytes: &mut Vec<u8>) -> Bytes {
     let name = event.name.as_deref();
     let id = match style {
         Style::Order if name == Some(ORDER_FINISH) => Some(ORDER_FINISH_ID),
@@ -206,7 +206,7 @@ fn encode_event(event: &Event, id: &str, style: Style, bytes: &mut Vec<u8>) -> M
     let data = String::from_utf8_lossy(&data);
     let total = event_stream::encode(id, Some("envelope"), &data, bytes);
     let total = total.map_or(0, |made| made.total());
-    Made { framing: total.saturating_sub(payload), payload, ..Made::default() }
+    Bytes { framing: total.saturating_sub(payload), payload, ..Bytes::default() }
 }
 
 /// The event with which an order's stream is over, and the id that the articles give it.

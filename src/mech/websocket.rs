@@ -28,7 +28,7 @@
 //! Read beside it: `sse.rs`, which has lines where this has frames.
 
 use crate::clock::Instant;
-use crate::cost::Made;
+use crate::cost::Bytes;
 use crate::event::{Batch, Payload};
 use crate::fault::Fault;
 use crate::frame::{Encoding, Frame, Frames};
@@ -254,7 +254,7 @@ impl WebSocket {
 /// One frame per message.
 pub fn encode(batch: &Batch<'_>, dress: Dress) -> Frame {
     let mut bytes = Vec::new();
-    let mut made = Made::default();
+    let mut made = Bytes::default();
     for event in batch.events {
         let (before, payload) = (bytes.len(), event.payload.bytes());
         match (dress, &event.payload) {
@@ -266,7 +266,7 @@ pub fn encode(batch: &Batch<'_>, dress: Dress) -> Frame {
                 encode_frame(Opcode::Text, &message, &mut bytes);
             }
         }
-        made += Made::wrapped(bytes.len() - before, payload.len());
+        made += Bytes::wrapped(bytes.len() - before, payload.len());
     }
     Frame::new(bytes, made)
 }
@@ -278,7 +278,7 @@ fn echo(opcode: Opcode, payload: Vec<u8>, out: &mut Out<'_>) {
         Vec::with_capacity(ws_frame::head_bytes(length) + length.min(limits::ECHO_BYTES_COPIED));
     let head = FrameHead { fin: true, opcode, masking_key: None, length: length as u64 };
     ws_frame::encode(head, &mut bytes);
-    out.account.made += Made::framing(bytes.len()) + Made::wrapped(length, length);
+    out.account.made += Bytes::framing(bytes.len()) + Bytes::wrapped(length, length);
     if length <= limits::ECHO_BYTES_COPIED {
         bytes.extend_from_slice(&payload);
         return out.queue.push(bytes.into());

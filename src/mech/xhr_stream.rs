@@ -29,7 +29,7 @@
 //! Read beside it: `sse.rs`, which lets the browser do the parsing, and `iframe.rs`.
 
 use crate::clock::Instant;
-use crate::cost::Made;
+use crate::cost::Bytes;
 use crate::event::Batch;
 use crate::fault::Fault;
 use crate::frame::{Encoding, Frame, Frames};
@@ -115,7 +115,7 @@ impl Mechanism for XhrStream {
 /// One line per message, and a line with the gap before them when something was lost.
 pub fn encode(batch: &Batch<'_>, coding: Coding) -> Frame {
     let mut bytes = Vec::new();
-    let mut made = Made::default();
+    let mut made = Bytes::default();
     let mut line = Vec::new();
     if let Some(gap) = batch.gap {
         json::encode_gap(gap, &mut line);

@@ -4,7 +4,7 @@ use std::mem;
 
 use memchr::{memchr, memchr2};
 
-use crate::cost::Made;
+use crate::cost::Bytes;
 use crate::id;
 
 /// Reads an event stream as a user agent does, from bytes as they arrive.
@@ -208,7 +208,7 @@ pub fn encode(
     name: Option<&str>,
     data: &str,
     into: &mut Vec<u8>,
-) -> Result<Made, EventStreamError> {
+) -> Result<Bytes, EventStreamError> {
     if !carries(data) {
         return Err(EventStreamError::DataHasCr);
     }
@@ -232,7 +232,7 @@ pub fn encode(
         encode_line(DATA, line, into);
     }
     into.push(LF);
-    Ok(Made::wrapped(into.len() - start, data.len()))
+    Ok(Bytes::wrapped(into.len() - start, data.len()))
 }
 
 /// Whether an event can carry this data unchanged: it has no CR, which would arrive as LF.
@@ -252,11 +252,11 @@ pub fn carries(data: &str) -> bool {
 /// pushscope::wire::event_stream::encode_retry(3_000, &mut bytes);
 /// assert_eq!(bytes, b"retry: 3000\n\n");
 /// ```
-pub fn encode_retry(ms: u64, into: &mut Vec<u8>) -> Made {
+pub fn encode_retry(ms: u64, into: &mut Vec<u8>) -> Bytes {
     let start = into.len();
     encode_line(b"retry: ", &ms.to_string(), into);
     into.push(LF);
-    Made::control(into.len() - start)
+    Bytes::control(into.len() - start)
 }
 
 fn encode_line(field: &[u8], value: &str, into: &mut Vec<u8>) {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::error::Category;
 use serde_json::ser::{CompactFormatter, Formatter};
 
-use crate::cost::Made;
+use crate::cost::Bytes;
 use crate::event::{Batch, Event, Gap, Payload};
 use crate::id::Id;
 
@@ -75,10 +75,10 @@ pub struct Messages {
 /// assert_eq!(bytes, br#"{"id":"1700-1","time":1763,"channel":"news","data":"a\nb"}"#);
 /// assert_eq!((made.payload, made.framing), (3, 55));
 /// ```
-pub fn encode_message(event: &Event, into: &mut Vec<u8>) -> Made {
+pub fn encode_message(event: &Event, into: &mut Vec<u8>) -> Bytes {
     let start = into.len();
     encode(&MessageOut::of(event), CompactFormatter, into);
-    Made::wrapped(into.len() - start, event.payload.bytes().len())
+    Bytes::wrapped(into.len() - start, event.payload.bytes().len())
 }
 
 /// Appends one message like [`encode_message`], fit to stand within a `<script>` element.
@@ -88,10 +88,10 @@ pub fn encode_message(event: &Event, into: &mut Vec<u8>) -> Made {
 ///
 /// Clause: RFC 8259 §7; HTML §4.12.1.3 (restrictions for contents of script elements).
 /// Cost: as [`encode_message`], and 3 to 5 bytes more for each of those characters.
-pub fn encode_message_for_script(event: &Event, into: &mut Vec<u8>) -> Made {
+pub fn encode_message_for_script(event: &Event, into: &mut Vec<u8>) -> Bytes {
     let start = into.len();
     encode(&MessageOut::of(event), ForScript, into);
-    Made::wrapped(into.len() - start, event.payload.bytes().len())
+    Bytes::wrapped(into.len() - start, event.payload.bytes().len())
 }
 
 /// Appends a batch as a JSON object: the answer to a poll.
@@ -111,7 +111,7 @@ pub fn encode_message_for_script(event: &Event, into: &mut Vec<u8>) -> Made {
 /// encode_batch(&batch, &mut bytes);
 /// assert_eq!(bytes, br#"{"messages":[],"next":"1700-9","gap":3}"#);
 /// ```
-pub fn encode_batch(batch: &Batch<'_>, into: &mut Vec<u8>) -> Made {
+pub fn encode_batch(batch: &Batch<'_>, into: &mut Vec<u8>) -> Bytes {
     let start = into.len();
     let out = BatchOut {
         messages: batch.events.iter().map(MessageOut::of),
@@ -121,7 +121,7 @@ pub fn encode_batch(batch: &Batch<'_>, into: &mut Vec<u8>) -> Made {
     };
     encode(&out, CompactFormatter, into);
     let payload = batch.events.iter().map(|event| event.payload.bytes().len()).sum();
-    Made::wrapped(into.len() - start, payload)
+    Bytes::wrapped(into.len() - start, payload)
 }
 
 /// Appends a gap as a JSON object, without a line end.

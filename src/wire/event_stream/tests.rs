@@ -227,7 +227,7 @@ fn what_is_too_long_is_refused_and_what_came_before_stands() {
 fn heartbeat_and_retry_dispatch_nothing() {
     let mut bytes = HEARTBEAT.to_vec();
     let made = encode_retry(u64::MAX / 2, &mut bytes);
-    assert_eq!(made, Made::control(bytes.len() - HEARTBEAT.len()));
+    assert_eq!(made, Bytes::control(bytes.len() - HEARTBEAT.len()));
     let (events, result, decoder) = decode(std::iter::once(bytes.as_slice()), 100);
     assert_eq!((events, result), (vec![], Ok(())));
     assert_eq!(decoder.retry_ms(), Some(u64::MAX / 2));

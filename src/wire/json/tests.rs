@@ -71,7 +71,7 @@ fn cases() -> [(&'static str, Event, &'static str, &'static str); 12] {
 fn assert_encodes(
     name: &str,
     event: &Event,
-    encode: fn(&Event, &mut Vec<u8>) -> Made,
+    encode: fn(&Event, &mut Vec<u8>) -> Bytes,
     member: &str,
 ) {
     let mut bytes = vec![0xa5];
