@@ -30,6 +30,8 @@ pub struct Conn {
     pub opened: u64,
     /// Whether the request in hand leaves the connection open.
     pub keep_alive: bool,
+    /// Whether the peer has said anything yet.
+    pub heard: bool,
     /// Whether it is on the list of those to be flushed.
     pub dirty: bool,
     /// Whether the socket would take no more; set to when it last did.
@@ -94,6 +96,7 @@ impl Conn {
             edge: None,
             opened: 0,
             keep_alive: true,
+            heard: false,
             dirty: false,
             blocked: Instant::NEVER,
             armed: Instant::NEVER,
@@ -107,9 +110,7 @@ impl Conn {
             State::Head { .. } | State::Body(_) if self.is_full() => Instant::NEVER,
             State::Head { since, begun: true, .. } => since.after(limits.head_us_max),
             // What was accepted and says nothing is no better than a slow head.
-            State::Head { since, .. } if self.account.received == 0 => {
-                since.after(limits.head_us_max)
-            }
+            State::Head { since, .. } if !self.heard => since.after(limits.head_us_max),
             State::Head { since, .. } => since.after(limits.keep_alive_us_max),
             State::Body(incoming) => incoming.deadline(),
             State::Mech(mech) => mech.deadline(),
@@ -204,7 +205,7 @@ mod tests {
         let limits = Limits::default();
         let mut conn = Conn::new(1, Instant::ZERO);
         assert_eq!(conn.deadline(&limits).us(), limits.head_us_max);
-        conn.account.received = 1;
+        conn.heard = true;
         assert_eq!(conn.deadline(&limits).us(), limits.keep_alive_us_max);
         conn.blocked = Instant::from_us(3);
         assert_eq!(conn.deadline(&limits).us(), limits::STALL_US_MAX + 3);

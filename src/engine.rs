@@ -197,7 +197,7 @@ impl Engine {
     /// Bytes have arrived.
     pub fn receive(&mut self, token: Token, bytes: &[u8]) {
         let Some(conn) = self.conn_mut(token) else { return };
-        conn.account.received += bytes.len() as u64;
+        conn.heard |= !bytes.is_empty();
         let was_paused = conn.is_paused();
         if conn.tail.is_empty() {
             let taken = self.advance(token.index, bytes);
@@ -374,9 +374,7 @@ impl Engine {
     /// one. Who was let in and has not spoken yet is not idle.
     pub fn idlest(&self) -> Option<Token> {
         let idle = self.conns.iter().filter_map(|(index, conn)| match conn.state {
-            State::Head { since, begun: false, .. }
-                if conn.queue.is_empty() && conn.account.received > 0 =>
-            {
+            State::Head { since, begun: false, .. } if conn.queue.is_empty() && conn.heard => {
                 Some((since, index, conn.generation))
             }
             _ => None,

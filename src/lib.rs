@@ -30,6 +30,7 @@
 //!
 //! ```text
 //! outside: these alone may name sockets, threads or a clock
+//!   lab         the experiment: starts a server, drives real sockets, reads ledger and kernel
 //!   client      blocking client, on the same codecs
 //!   reactor     mio's poll, tokens, the fixed turn
 //!   listener    listening sockets, accept, descriptor exhaustion
@@ -38,6 +39,7 @@
 //!   fuzz        bodies of the fuzz targets
 //!   engine      slab of connections: open, receive, tick, settle, gather, sent, sweep
 //!   conn        one connection: head, body, mechanism, lingering
+//!   statement   the shape in which the ledger is read
 //!   api         what is answered at once: publishing, asking, counting
 //!   route       what stands at an address
 //!   site        the pages
@@ -87,6 +89,7 @@ pub mod fuzz;
 pub mod history;
 pub mod hub;
 pub mod id;
+pub mod lab;
 pub mod limits;
 pub mod listener;
 pub mod mech;
@@ -95,6 +98,7 @@ pub mod queue;
 pub mod reactor;
 pub mod route;
 pub mod site;
+pub mod statement;
 pub mod sys;
 pub mod timer;
 pub mod wire;

@@ -1,0 +1,3 @@
+//! The laboratory: it starts a server, drives real sockets, and reads the ledger and the kernel.
+
+pub mod experiment;
