@@ -31,12 +31,12 @@ pub struct Api<'a> {
     /// The same, as a field value.
     pub date: &'a Date,
     /// Whether the server is about to leave.
-    pub phase: Phase,
+    pub mode: Mode,
 }
 
 /// Whether the server takes new work.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Phase {
+pub enum Mode {
     /// It does.
     Serving,
     /// It is about to leave.
@@ -66,8 +66,10 @@ impl Api<'_> {
             Call::MarkRead(channel, upto) => Ok(self.mark_read(&channel, upto, manner)),
             Call::Received(channel) => Ok(manner.json(200, self.date, &self.received.of(&channel))),
             Call::Online => Ok(self.online(manner)),
+            // Reading the ledger is the engine's part: it knows every connection.
+            Call::Read(_) => Err(Fault::NotFound),
             Call::Live => Ok(manner.whole(200, self.date, TEXT, b"ok\n")),
-            Call::Ready if self.phase == Phase::Draining => Err(Fault::Draining),
+            Call::Ready if self.mode == Mode::Draining => Err(Fault::Draining),
             Call::Ready => Ok(manner.whole(200, self.date, TEXT, b"ok\n")),
         };
         answered.unwrap_or_else(|fault| manner.refusal(fault, self.date, ""))

@@ -2,8 +2,9 @@
 
 use crate::answer::Manner;
 use crate::clock::{Instant, SECOND_US};
-use crate::cost::Account;
-use crate::hub::Edge;
+use crate::cost::{Account, Bytes, Owner};
+use crate::frame::Frame;
+use crate::hub::{Edge, Subscriber};
 use crate::limits::{self, Limits};
 use crate::mech::Mech;
 use crate::queue::Queue;
@@ -22,8 +23,10 @@ pub struct Conn {
     pub tail: Vec<u8>,
     /// What is on its way to the socket.
     pub queue: Queue,
-    /// What it costs.
+    /// What it costs, on behalf of its owner.
     pub account: Account,
+    /// For whom it works; nobody knows before its first request.
+    pub owner: Option<Owner>,
     /// Its place in a channel's list.
     pub edge: Option<Edge>,
     /// Bytes made when its mechanism had opened: once the socket has taken them, it may speak.
@@ -56,6 +59,9 @@ pub enum State {
     Body(Box<Incoming>),
     /// A mechanism has it. Call: receive, deliver, tick, end. Next: `Head` or `Lingering`.
     Mech(Mech),
+    /// Has asked what the kernel knows, and is answered at the end of the turn. Call: nothing.
+    /// Next: `Head` or `Lingering`.
+    Asking(Box<Asked>),
     /// Sends what is queued, drops what arrives, and is closed then. Next: `Gone`.
     Lingering {
         /// Bytes that may still arrive.
@@ -84,6 +90,15 @@ pub struct Incoming {
     pub last: Instant,
 }
 
+/// A question that only the end of the turn can answer.
+#[derive(Debug)]
+pub struct Asked {
+    /// The snapshot to be subtracted.
+    pub since: Option<u64>,
+    /// How it is to be answered.
+    pub manner: Manner,
+}
+
 impl Conn {
     /// A connection that was just accepted.
     pub fn new(generation: u32, now: Instant) -> Self {
@@ -93,6 +108,7 @@ impl Conn {
             tail: Vec::new(),
             queue: Queue::default(),
             account: Account::default(),
+            owner: None,
             edge: None,
             opened: 0,
             keep_alive: true,
@@ -115,7 +131,7 @@ impl Conn {
             State::Body(incoming) => incoming.deadline(),
             State::Mech(mech) => mech.deadline(),
             State::Lingering { until, .. } => *until,
-            State::Gone => Instant::NEVER,
+            State::Asking(_) | State::Gone => Instant::NEVER,
         };
         own.min(self.stall_deadline())
     }
@@ -136,9 +152,10 @@ impl Conn {
         self.is_full() || self.tail.len() >= limits::PIPELINE_BYTES_MAX
     }
 
-    /// Books that the socket took `bytes` bytes.
-    pub fn sent(&mut self, bytes: usize, now: Instant) {
-        self.queue.sent(bytes);
+    /// Books that the socket took `bytes` bytes; adds the messages that it has taken to their last
+    /// byte to `done`.
+    pub fn sent(&mut self, bytes: usize, now: Instant, done: &mut Vec<Frame>) {
+        self.queue.sent(bytes, done);
         self.account.taken += bytes as u64;
         self.blocked = if self.queue.is_empty() { Instant::NEVER } else { now };
         debug_assert!(self.account.balances(self.queue.bytes()), "{:?}", self.account);
@@ -155,7 +172,7 @@ impl Conn {
         match &mut self.state {
             State::Head { since, .. } => *since = now,
             State::Body(incoming) => incoming.last = now,
-            State::Mech(_) | State::Lingering { .. } | State::Gone => {}
+            State::Mech(_) | State::Asking(_) | State::Lingering { .. } | State::Gone => {}
         }
     }
 
@@ -166,14 +183,33 @@ impl Conn {
 
     /// Nothing more will be said: what is queued leaves, what arrives is dropped (RFC 9112 §9.6).
     pub fn linger(&mut self) {
-        self.tail = Vec::new();
+        self.drop_tail();
         self.state = State::Lingering { budget: limits::LINGER_BYTES_MAX, until: Instant::NEVER };
+    }
+
+    /// Whether every byte that has come is parsed, or waits to be.
+    pub fn is_parsed(&self) -> bool {
+        self.account.balances_received(self.tail.len())
+    }
+
+    /// What was not parsed never will be.
+    fn drop_tail(&mut self) {
+        let tail = std::mem::take(&mut self.tail);
+        self.account.parsed += Bytes::control(tail.len());
+    }
+
+    /// Memory that it holds, in bytes: its place in the slab and in its channel's list, its
+    /// socket and its deadline, its queue and its tail.
+    pub fn held_bytes(&self) -> u64 {
+        let places = size_of::<Self>() + HANDLES_BYTES;
+        let edge = if self.edge.is_some() { size_of::<Subscriber>() } else { 0 };
+        (places + edge + self.queue.heap_bytes() + self.tail.capacity()) as u64
     }
 
     /// Throws away what is queued, and awaits the sweep.
     pub fn vanish(&mut self) {
         self.account.dropped += self.queue.clear();
-        self.tail = Vec::new();
+        self.drop_tail();
         self.blocked = Instant::NEVER;
         self.state = State::Gone;
     }
@@ -190,6 +226,9 @@ impl Incoming {
         self.last.after(limits::BODY_PAUSE_US_MAX).min(pace)
     }
 }
+
+/// A socket's descriptor, and an entry in the heap of deadlines.
+const HANDLES_BYTES: usize = 4 + 24;
 
 #[cfg(test)]
 mod tests {

@@ -76,8 +76,8 @@ impl Add for Bytes {
     }
 }
 
-/// One connection's books since its owner took it over. Double entry:
-/// `brought + made = taken + queued + dropped`.
+/// One connection's books since its owner took it over. Double entry, both ways:
+/// `brought + made = taken + queued + dropped` and `received = parsed + waiting`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Account {
     /// Bytes that were queued for an earlier owner: the balance brought forward.
@@ -88,16 +88,23 @@ pub struct Account {
     pub taken: u64,
     /// Bytes that were thrown away unsent.
     pub dropped: u64,
-    /// What the codecs parsed of what the peer sent, by kind.
+    /// Bytes that the socket gave.
+    pub received: u64,
+    /// What the codecs parsed of them, by kind; the rest waits in the connection's tail.
     pub parsed: Bytes,
     /// System calls.
     pub calls: Calls<u32>,
 }
 
 impl Account {
-    /// Whether the books balance with `queued` bytes still waiting.
+    /// Whether the books balance with `queued` bytes still to be sent.
     pub const fn balances(&self, queued: u64) -> bool {
         self.brought + self.made.total() == self.taken + queued + self.dropped
+    }
+
+    /// Whether the books balance with `waiting` bytes still to be parsed.
+    pub const fn balances_received(&self, waiting: usize) -> bool {
+        self.received == self.parsed.total() + waiting as u64
     }
 }
 

@@ -5,6 +5,7 @@
 //! ([`Engine::gather`], [`Engine::sent`]) and closes what [`Engine::sweep`] names. A test, a
 //! fuzzer or a simulator calls the same.
 
+mod books;
 mod deadline;
 mod deliver;
 mod request;
@@ -14,13 +15,16 @@ use std::io::IoSlice;
 use slab::Slab;
 
 use crate::answer::Manner;
-use crate::api::{Phase, ReceivedTable};
+use crate::api::{Mode, ReceivedTable};
 use crate::clock::{Instant, Now};
 use crate::conn::{Conn, State};
-use crate::cost::Account;
+use crate::cost::{Account, Kernel, Owner, Phase};
 use crate::fault::Fault;
+use crate::frame::Frame;
 use crate::hub::{Draft, Hub, HubError, Receipt};
 use crate::id::{Census, Token};
+use crate::ledger::meter::Gauge;
+use crate::ledger::{Ledger, Snapshots};
 use crate::limits::{self, Limits};
 use crate::mech::Mech;
 use crate::mech::mould::{Act, Out, Why};
@@ -49,6 +53,15 @@ pub struct Engine {
     received: ReceivedTable,
     /// Open mechanisms.
     online: Census,
+    /// What everything costs.
+    ledger: Ledger,
+    snapshots: Snapshots,
+    /// Questions for the ledger that the kernel is to be asked for first.
+    inquiries: Vec<Token>,
+    /// What the kernel has said to that.
+    witnessed: Option<Box<[Kernel; Owner::COUNT]>>,
+    /// Messages that the call in hand took to their last byte; empty between calls.
+    done: Vec<Frame>,
     /// Whether so much was handed over that it should leave before more is read.
     crowded: bool,
     /// Whether a connection has fallen idle.
@@ -56,7 +69,7 @@ pub struct Engine {
     generation: u32,
     /// Sessions of the chat so far.
     sessions: u64,
-    phase: Phase,
+    mode: Mode,
     /// Connections with something to send.
     dirty: Vec<Token>,
     /// Connections whose remainder may be parsed on.
@@ -90,6 +103,17 @@ impl Turn {
             acts: &mut self.acts,
         }
     }
+}
+
+/// A connection that is no more; its socket is to be closed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Swept {
+    /// Which one it was.
+    pub token: Token,
+    /// For whom it worked last: on whose account the closing is.
+    pub owner: Owner,
+    /// How it is closed.
+    pub farewell: Farewell,
 }
 
 /// How a socket is closed.
@@ -130,8 +154,13 @@ enum Step {
 }
 
 impl Engine {
-    /// An engine without connections.
+    /// An engine without connections, whose clocks stand still.
     pub fn new(config: Config, now: Now) -> Self {
+        Self::gauged(config, now, Gauge::STILL)
+    }
+
+    /// An engine without connections.
+    pub fn gauged(config: Config, now: Now, gauge: Gauge) -> Self {
         Self {
             conns: Slab::new(),
             hub: Hub::new(config.limits),
@@ -145,11 +174,16 @@ impl Engine {
             timers: Timers::default(),
             received: ReceivedTable::default(),
             online: Census::default(),
+            ledger: Ledger::new(gauge),
+            snapshots: Snapshots::default(),
+            inquiries: Vec::new(),
+            witnessed: None,
+            done: Vec::new(),
             crowded: false,
             idled: false,
             generation: 0,
             sessions: 0,
-            phase: Phase::Serving,
+            mode: Mode::Serving,
             dirty: Vec::new(),
             ready: Vec::new(),
             unpaused: Vec::new(),
@@ -162,6 +196,12 @@ impl Engine {
     pub fn begin(&mut self, now: Now) {
         self.turn.now = now;
         self.turn.date.refresh(now.unix_s());
+        self.ledger.begin(now);
+    }
+
+    /// A turn ends: the loop may sleep.
+    pub fn pause(&mut self) {
+        self.ledger.pause();
     }
 
     /// Connections that there are.
@@ -177,6 +217,17 @@ impl Engine {
     /// The connection behind a token, unless its tenant has left.
     pub fn conn(&self, token: Token) -> Option<&Conn> {
         self.conns.get(token.index as usize).filter(|conn| conn.generation == token.generation)
+    }
+
+    /// Every connection.
+    pub fn tokens(&self) -> Vec<Token> {
+        let conns = self.conns.iter();
+        conns
+            .filter_map(|(index, conn)| {
+                let index = u32::try_from(index).ok()?;
+                Some(Token { index, generation: conn.generation })
+            })
+            .collect()
     }
 
     /// The channels.
@@ -198,7 +249,10 @@ impl Engine {
     pub fn receive(&mut self, token: Token, bytes: &[u8]) {
         let Some(conn) = self.conn_mut(token) else { return };
         conn.heard |= !bytes.is_empty();
-        let was_paused = conn.is_paused();
+        conn.account.received += bytes.len() as u64;
+        let (owner, was_paused) = (conn.owner, conn.is_paused());
+        self.ledger.enter(Phase::Receive, owner);
+        let Some(conn) = self.conn_mut(token) else { return };
         if conn.tail.is_empty() {
             let taken = self.advance(token.index, bytes);
             self.keep(token.index, bytes.get(taken..).unwrap_or_default().to_vec());
@@ -209,6 +263,7 @@ impl Engine {
             joined.drain(..taken);
             self.keep(token.index, joined);
         }
+        debug_assert!(self.conn(token).is_none_or(Conn::is_parsed), "{:?}", self.conn(token));
         if was_paused && self.is_reading(token) {
             self.unpaused.push(token);
         }
@@ -228,6 +283,7 @@ impl Engine {
                 self.refuse(token.index, &Manner::LOST, Fault::RequestCut.into());
             }
             State::Gone => {}
+            State::Asking(_) => self.answer_last(token.index),
             // A peer that has closed its half may still read what it has asked for.
             _ if !conn.queue.is_empty() => self.close(token.index),
             // A parked peer that has nothing more to say is taken as gone.
@@ -242,8 +298,10 @@ impl Engine {
         }
     }
 
-    /// Ends the turn: hands over what was published, and parses on what had to wait for it.
+    /// Ends the turn: answers what only its end can, hands over what was published, and parses on
+    /// what had to wait for it.
     pub fn settle(&mut self) {
+        self.answer_inquiries();
         loop {
             while let Some(key) = self.hub.next_dirty() {
                 if self.hub.is_dirty(key) {
@@ -272,6 +330,8 @@ impl Engine {
         while let Some(token) = self.dirty.pop() {
             if let Some(conn) = self.conn_mut(token) {
                 conn.dirty = false;
+                let owner = conn.owner;
+                self.ledger.enter(Phase::Flush, owner);
                 return Some(token);
             }
         }
@@ -281,25 +341,6 @@ impl Engine {
     /// What a connection has to send next; returns how many slices it set.
     pub fn gather<'e>(&'e self, token: Token, slices: &mut [IoSlice<'e>]) -> usize {
         self.conn(token).map_or(0, |conn| conn.queue.gather(slices))
-    }
-
-    /// The socket took so many bytes.
-    pub fn sent(&mut self, token: Token, bytes: usize) {
-        let now = self.turn.now.at;
-        let Some(conn) = self.conn_mut(token) else { return };
-        let (was_full, was_paused) = (conn.is_full(), conn.is_paused());
-        conn.sent(bytes, now);
-        if was_full && !conn.is_full() {
-            conn.resume(now);
-        }
-        let is_ready = was_full && !conn.is_full() && !conn.tail.is_empty();
-        let is_unpaused = was_paused && !conn.is_paused();
-        if is_ready {
-            self.ready.push(token);
-        }
-        if is_unpaused {
-            self.unpaused.push(token);
-        }
     }
 
     /// A connection has been flushed as far as its socket would go.
@@ -364,10 +405,13 @@ impl Engine {
     }
 
     /// Removes the next connection that is to be closed.
-    pub fn sweep(&mut self) -> Option<(Token, Farewell)> {
+    pub fn sweep(&mut self) -> Option<Swept> {
         let (token, farewell) = self.gone.pop()?;
-        self.conns.try_remove(token.index as usize);
-        Some((token, farewell))
+        let mut conn = self.conns.try_remove(token.index as usize)?;
+        let owner = conn.owner.unwrap_or(Owner::Request);
+        self.ledger.enter(Phase::Close, Some(owner));
+        self.ledger.fold(owner, &mut conn.account, 0);
+        Some(Swept { token, owner, farewell })
     }
 
     /// The longest idle connection that is only kept for a next request: it may give way to a new
@@ -400,7 +444,7 @@ impl Engine {
     /// soon as what they asked for is answered.
     pub fn drain(&mut self) {
         self.settle();
-        self.phase = Phase::Draining;
+        self.mode = Mode::Draining;
         let all: Vec<u32> =
             self.conns.iter().filter_map(|(index, _)| u32::try_from(index).ok()).collect();
         for index in all {
@@ -409,6 +453,7 @@ impl Engine {
             match &mut conn.state {
                 // RFC 9112 §9.6: the last answer of a connection says that it is the last.
                 State::Body(incoming) => incoming.manner.keep_alive = false,
+                State::Asking(asked) => asked.manner.keep_alive = false,
                 State::Mech(_) => self.end(index, Why::Drain),
                 State::Head { begun: false, .. } => self.close(index),
                 State::Head { .. } | State::Lingering { .. } | State::Gone => {}

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::clock::Instant;
 use crate::id::Id;
 
 /// What was published, unchanged.
@@ -30,6 +31,8 @@ pub struct Event {
     pub id: Id,
     /// When it was published, in milliseconds since 1970-01-01T00:00:00Z.
     pub time_ms: u64,
+    /// The same on the loop's own clock, from which its delay is measured.
+    pub at: Instant,
     /// The channel it belongs to.
     pub channel: Arc<str>,
     /// The event type that its publisher gave it (the `event` field of SSE).
@@ -62,9 +65,28 @@ pub struct Batch<'a> {
     pub unread: u64,
     /// When the batch is handed over, in milliseconds since 1970-01-01T00:00:00Z.
     pub time_ms: u64,
+    /// How it comes to be handed over.
+    pub course: Course,
+}
+
+/// How messages come to a reader: what their delay means depends on it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Course {
+    /// As they were published; the receipt of that number tells what it costs.
+    Live(u64),
+    /// The reader came back for them with its cursor: they are as late as they are.
+    CaughtUp,
+    /// The reader asked for what was there before it came: that is not a delay.
+    Replayed,
 }
 
 impl Batch<'_> {
+    /// No message, of no channel.
+    pub const fn none(time_ms: u64) -> Self {
+        let (cursor, course) = (Id { epoch: 0, offset: 0 }, Course::Replayed);
+        Self { events: &[], gap: None, cursor, unread: 0, time_ms, course }
+    }
+
     /// Whether there is nothing to tell: no message, and no gap.
     pub const fn is_silent(&self) -> bool {
         self.events.is_empty() && self.gap.is_none()

@@ -50,6 +50,12 @@ pub enum Fault {
     ChannelsFull,
     /// `since` or `upto` is no cursor.
     CursorRefused,
+    /// No snapshot of the ledger has this name, or it has given way to newer ones.
+    SnapshotUnknown,
+    /// `kernel` is neither 0 nor 1.
+    WitnessRefused,
+    /// The message is not there, or its receipt has given way to newer ones.
+    ReceiptUnknown,
     /// `timeout` is no number of seconds.
     TimeoutRefused,
     /// `envelope` is neither `json` nor `none`.

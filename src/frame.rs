@@ -1,23 +1,86 @@
 //! Encoded bytes that many connections share: each message is encoded once per encoding.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
+use crate::clock::Instant;
 use crate::cost::Bytes;
+use crate::event::{Batch, Course};
+use crate::id::Id;
 
-/// Encoded bytes, shared by reference count, with what they are for.
+/// Encoded messages, shared by reference count, with what their bytes are for.
 #[derive(Clone, Debug)]
-pub struct Frame {
-    /// The bytes as they stand on the wire.
-    pub bytes: Rc<[u8]>,
-    /// The same bytes, booked.
-    pub made: Bytes,
+pub struct Frame(Rc<Encoded>);
+
+#[derive(Debug)]
+struct Encoded {
+    bytes: Box<[u8]>,
+    made: Bytes,
+    messages: Messages,
+}
+
+/// Which messages a frame carries, and since when they have been under way.
+#[derive(Clone, Debug)]
+pub struct Messages {
+    /// The channel and the first of them; none when it only tells of a change.
+    pub first: Option<(Arc<str>, Id)>,
+    /// How they come to their reader.
+    pub course: Course,
+    /// How many were published at which moment, oldest first.
+    published: Vec<(Instant, u32)>,
+}
+
+impl Messages {
+    fn of(batch: &Batch<'_>) -> Self {
+        let mut published: Vec<(Instant, u32)> = Vec::with_capacity(1);
+        for event in batch.events {
+            match published.last_mut() {
+                Some((at, count)) if *at == event.at => *count += 1,
+                _ => published.push((event.at, 1)),
+            }
+        }
+        let first = batch.events.first().map(|event| (Arc::clone(&event.channel), event.id));
+        Self { first, course: batch.course, published }
+    }
+
+    /// How many were published at which moment, oldest first.
+    pub fn published(&self) -> &[(Instant, u32)] {
+        &self.published
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> u32 {
+        self.published.iter().map(|(_, count)| count).sum()
+    }
 }
 
 impl Frame {
-    /// Takes over what an encoder wrote. All of it must be booked in `made`.
-    pub fn new(bytes: Vec<u8>, made: Bytes) -> Self {
+    /// Takes over what an encoder wrote for a batch. All of it must be booked in `made`.
+    pub fn new(bytes: Vec<u8>, made: Bytes, batch: &Batch<'_>) -> Self {
         debug_assert_eq!(bytes.len() as u64, made.total());
-        Self { bytes: bytes.into(), made }
+        let messages = Messages::of(batch);
+        Self(Rc::new(Encoded { bytes: bytes.into(), made, messages }))
+    }
+
+    /// The bytes as they stand on the wire.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0.bytes
+    }
+
+    /// The same bytes, booked.
+    pub fn made(&self) -> Bytes {
+        self.0.made
+    }
+
+    /// How many refer to it.
+    #[cfg(test)]
+    pub(crate) fn holders(&self) -> usize {
+        Rc::strong_count(&self.0)
+    }
+
+    /// What it carries.
+    pub fn messages(&self) -> &Messages {
+        &self.0.messages
     }
 }
 
@@ -80,9 +143,9 @@ mod tests {
         for _ in 0..3 {
             let frame = frames.shared(Encoding::Lines, || {
                 times += 1;
-                Frame::new(b"{}\n".to_vec(), Bytes::framing(3))
+                Frame::new(b"{}\n".to_vec(), Bytes::framing(3), &Batch::none(0))
             });
-            assert_eq!(&*frame.bytes, b"{}\n");
+            assert_eq!(frame.bytes(), b"{}\n");
         }
         assert_eq!(times, 1);
     }

@@ -8,7 +8,9 @@ mod script;
 
 use std::sync::Arc;
 
-use crate::event::{Batch, Event, Gap, Payload};
+use crate::clock::Instant;
+use crate::cost::Bytes;
+use crate::event::{Batch, Course, Event, Gap, Payload};
 use crate::id::{self, Id, Since};
 use crate::wire::body::{Body, BodyError};
 use crate::wire::chunked::{self, ChunkedError, Decoder};
@@ -151,6 +153,7 @@ pub fn json(data: &[u8]) {
         round_trip(&Event {
             id: message.id,
             time_ms: message.time,
+            at: Instant::ZERO,
             channel: message.channel.into(),
             name: message.event.map(Arc::from),
             payload: message.payload,
@@ -162,7 +165,7 @@ pub fn json(data: &[u8]) {
     };
     let name = str::from_utf8(data).ok().map(Arc::from);
     let id = Id { epoch: 17, offset: data.len() as u64 };
-    round_trip(&Event { id, time_ms: 0, channel: "c".into(), name, payload });
+    round_trip(&Event { id, time_ms: 0, at: Instant::ZERO, channel: "c".into(), name, payload });
 }
 
 /// A cursor is read as it is written; digits are read as numbers are.
@@ -234,25 +237,27 @@ fn assemble<'b>(
     from: Role,
     limit: usize,
     pieces: impl Iterator<Item = &'b [u8]>,
-) -> (Vec<Message>, Option<MessageError>) {
+) -> (Vec<Message>, Result<Bytes, MessageError>) {
     let mut assembler = Assembler::new(from);
-    let (mut messages, mut rest) = (Vec::new(), Vec::new());
+    let (mut messages, mut rest, mut parsed) = (Vec::new(), Vec::new(), Bytes::ZERO);
     for piece in pieces {
         rest.extend_from_slice(piece);
         loop {
             match assembler.receive(&rest, limit) {
                 Ok(received) => {
                     rest.drain(..received.taken);
+                    assert_eq!(received.parsed.total(), received.taken as u64);
+                    parsed += received.parsed;
                     match received.message {
                         Some(message) => messages.push(message),
                         None => break,
                     }
                 }
-                Err(error) => return (messages, Some(error)),
+                Err(error) => return (messages, Err(error)),
             }
         }
     }
-    (messages, None)
+    (messages, Ok(parsed))
 }
 
 fn check_answer(answer: &[u8], key: &str) {
@@ -295,7 +300,8 @@ fn round_trip(event: &Event) {
     assert!(!script.iter().any(|byte| b"<>&\n\r".contains(byte)));
     let gap = Some(Gap { missed: 3, epoch_changed: true });
     let events = std::slice::from_ref(event);
-    let batch = Batch { events, gap, cursor: event.id, unread: 1, time_ms: 0 };
+    let batch =
+        Batch { events, gap, cursor: event.id, unread: 1, time_ms: 0, course: Course::Replayed };
     let mut bytes = Vec::new();
     json::encode_batch(&batch, &mut bytes);
     let read = json::parse_batch(&bytes);

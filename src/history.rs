@@ -126,6 +126,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::clock::Instant;
     use crate::event::Payload;
 
     fn log_of(count: u64) -> History {
@@ -134,6 +135,7 @@ mod tests {
             history.append(Event {
                 id: history.next_id(),
                 time_ms: n * 1_000,
+                at: Instant::ZERO,
                 channel: Arc::from("c"),
                 name: None,
                 payload: Payload::Text(Arc::from(n.to_string())),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use slab::Slab;
 
 use crate::clock::{Instant, Now};
-use crate::event::{Batch, Event, Payload};
+use crate::event::{Batch, Course, Event, Payload};
 use crate::history::History;
 use crate::id::{Census, ChannelKey, Id, Kind, Since, Token};
 use crate::limits::{self, Limits};
@@ -50,6 +50,17 @@ pub struct Subscriber {
     pub token: Token,
     /// Its mechanism.
     pub kind: Kind,
+}
+
+/// What is to be handed over, and to whom.
+#[derive(Debug)]
+pub struct Pending<'a> {
+    /// The messages.
+    pub batch: Batch<'a>,
+    /// The channel's list.
+    pub subscribers: &'a [Subscriber],
+    /// The same by mechanism.
+    pub census: Census,
 }
 
 /// How far a user has read.
@@ -221,6 +232,7 @@ impl Hub {
         channel.log.append(Event {
             id,
             time_ms: now.unix_ms(),
+            at: now.at,
             channel: Arc::clone(&channel.name),
             name: draft.name,
             payload: draft.payload,
@@ -298,7 +310,11 @@ impl Hub {
         self.bytes -= before - channel.log.bytes();
         let (cursor, unread) = (channel.log.cursor(), channel.unread());
         let (gap, events) = channel.log.after(since, now.unix_ms());
-        Some(Batch { events, gap, cursor, unread, time_ms: now.unix_ms() })
+        let course = match since {
+            Since::Id(_) => Course::CaughtUp,
+            _ => Course::Replayed,
+        };
+        Some(Batch { events, gap, cursor, unread, time_ms: now.unix_ms(), course })
     }
 
     /// The next channel with something to hand over.
@@ -306,13 +322,14 @@ impl Hub {
         self.dirty.pop()
     }
 
-    /// What a channel has to hand over, and to whom. Ends with [`Hub::handed_over`].
-    pub fn pending(&mut self, key: ChannelKey, now: Now) -> Option<(Batch<'_>, &[Subscriber])> {
+    /// What a channel has to hand over, and to whom; the ledger says with which receipt. Ends with [`Hub::handed_over`].
+    pub fn pending(&mut self, key: ChannelKey, now: Now) -> Option<Pending<'_>> {
         let channel = self.channels.get_mut(key.0 as usize)?;
         let (cursor, unread) = (channel.log.cursor(), channel.unread());
         let events = channel.log.last(channel.pending);
-        let batch = Batch { events, gap: None, cursor, unread, time_ms: now.unix_ms() };
-        Some((batch, &channel.subscribers))
+        let (time_ms, course) = (now.unix_ms(), Course::Replayed);
+        let batch = Batch { events, gap: None, cursor, unread, time_ms, course };
+        Some(Pending { batch, subscribers: &channel.subscribers, census: channel.census })
     }
 
     /// Whether the channel has something that its subscribers have not been handed.

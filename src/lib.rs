@@ -39,6 +39,7 @@
 //!   fuzz        bodies of the fuzz targets
 //!   engine      slab of connections: open, receive, tick, settle, gather, sent, sweep
 //!   conn        one connection: head, body, mechanism, lingering
+//!   metrics     the same for Prometheus
 //!   statement   the shape in which the ledger is read
 //!   api         what is answered at once: publishing, asking, counting
 //!   route       what stands at an address
@@ -50,6 +51,7 @@
 //! shared state without protocol
 //!   answer      how one peer is answered
 //!   fault       the reason table
+//!   ledger      accounts by owner, receipts by message, and the runs that time is booked by
 //!   hub         channels, dense lists of subscribers
 //!   history     one bounded log, replay after a cursor
 //!   queue       output of one connection
@@ -90,9 +92,11 @@ pub mod history;
 pub mod hub;
 pub mod id;
 pub mod lab;
+pub mod ledger;
 pub mod limits;
 pub mod listener;
 pub mod mech;
+pub mod metrics;
 pub mod origin;
 pub mod queue;
 pub mod reactor;

@@ -114,6 +114,13 @@ pub const HISTORY_ALL_BYTES_LEFT: usize = HISTORY_ALL_BYTES_MAX / 16 * 15;
 pub const PENDING_MAX: usize = 64;
 /// Bytes of a message that does not wait for the end of a turn.
 pub const PENDING_BYTES_MAX: usize = 256 * 1024;
+/// Messages whose receipts are kept: 1 KiB each.
+pub const RECEIPTS_MAX: usize = 512;
+/// Snapshots of the ledger that are kept to be subtracted: 30 KiB each, more with long delays.
+pub const SNAPSHOTS_MAX: usize = 16;
+/// Time that the loop spends, in nanoseconds, before it asks the CPU clock, which costs half a
+/// microsecond: one part in two thousand.
+pub const METER_NS: u64 = 1_000_000;
 /// Received texts kept for `/received/{id}`.
 pub const RECEIVED_MAX: usize = 256;
 /// Bytes of one received text that are kept.
@@ -229,6 +236,9 @@ pub const TABLE: &[Row] = &[
     row("history_all_bytes_left", HISTORY_ALL_BYTES_LEFT as u64),
     row("pending_max", PENDING_MAX as u64),
     row("pending_bytes_max", PENDING_BYTES_MAX as u64),
+    row("receipts_max", RECEIPTS_MAX as u64),
+    row("snapshots_max", SNAPSHOTS_MAX as u64),
+    row("meter_ns", METER_NS),
     row("received_max", RECEIVED_MAX as u64),
     row("received_bytes_max", RECEIVED_BYTES_MAX as u64),
     row("accepts_per_turn", ACCEPTS_PER_TURN as u64),

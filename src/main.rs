@@ -4,6 +4,10 @@ mod cli;
 
 use std::process::ExitCode;
 
+#[cfg(feature = "heap")]
+#[global_allocator]
+static ALLOCATOR: pushscope::sys::Counting = pushscope::sys::Counting;
+
 fn main() -> ExitCode {
     cli::main()
 }

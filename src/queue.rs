@@ -5,15 +5,15 @@
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
-use std::rc::Rc;
 
+use crate::frame::Frame;
 use crate::limits;
 
 /// Bytes on their way to one socket.
 #[derive(Debug)]
 pub enum Piece {
-    /// Encoded once for many.
-    Shared(Rc<[u8]>),
+    /// Messages, encoded once for many.
+    Shared(Frame),
     /// Bytes for this connection alone.
     Own(Vec<u8>),
     /// Never changes.
@@ -24,7 +24,7 @@ impl Piece {
     /// The bytes.
     pub fn bytes(&self) -> &[u8] {
         match self {
-            Self::Shared(bytes) => bytes,
+            Self::Shared(frame) => frame.bytes(),
             Self::Own(bytes) => bytes,
             Self::Static(bytes) => bytes,
         }
@@ -107,8 +107,9 @@ impl Queue {
         count
     }
 
-    /// Books that the socket took the next `bytes` bytes.
-    pub fn sent(&mut self, bytes: usize) {
+    /// Books that the socket took the next `bytes` bytes; adds the messages that it has taken to
+    /// their last byte to `done`.
+    pub fn sent(&mut self, bytes: usize, done: &mut Vec<Frame>) {
         debug_assert!(bytes as u64 <= self.bytes);
         self.bytes = self.bytes.saturating_sub(bytes as u64);
         let mut left = bytes;
@@ -120,9 +121,24 @@ impl Queue {
             }
             left -= rest;
             self.front_taken = 0;
-            self.front = self.behind.as_mut().and_then(|pieces| pieces.pop_front());
+            let next = self.behind.as_mut().and_then(|pieces| pieces.pop_front());
+            if let Some(Piece::Shared(frame)) = std::mem::replace(&mut self.front, next) {
+                done.push(frame);
+            }
         }
         self.behind = None;
+    }
+
+    /// Bytes of heap that it owns alone.
+    pub fn heap_bytes(&self) -> usize {
+        let own = |piece: &Piece| match piece {
+            Piece::Own(bytes) => bytes.capacity(),
+            Piece::Shared(_) | Piece::Static(_) => 0,
+        };
+        let front = self.front.as_ref().map_or(0, own);
+        let Some(behind) = &self.behind else { return front };
+        let pieces: usize = behind.iter().map(own).sum();
+        front + pieces + behind.capacity() * size_of::<Piece>() + size_of_val(&**behind)
     }
 
     /// Throws everything away; returns how many bytes that were.
@@ -148,13 +164,19 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cost::Bytes;
+    use crate::event::Batch;
+
+    fn shared(bytes: &[u8]) -> Frame {
+        Frame::new(bytes.to_vec(), Bytes::framing(bytes.len()), &Batch::none(0))
+    }
 
     fn filled() -> Queue {
         let mut queue = Queue::default();
         queue.push(Piece::Static(b"abc"));
         queue.push(Piece::Own(b"".to_vec()));
         queue.push(Piece::Own(b"defg".to_vec()));
-        queue.push(Piece::Shared(Rc::from(&b"hi"[..])));
+        queue.push(Piece::Shared(shared(b"hi")));
         queue
     }
 
@@ -170,7 +192,9 @@ mod tests {
         assert_eq!(whole, b"abcdefghi");
         for cut in 0..=whole.len() {
             let mut queue = filled();
-            queue.sent(cut);
+            let mut done = Vec::new();
+            queue.sent(cut, &mut done);
+            assert_eq!(done.len(), usize::from(cut == whole.len()), "the last piece is shared");
             assert_eq!(rest(&queue), &whole[cut..]);
             assert_eq!(queue.bytes(), (whole.len() - cut) as u64);
             assert_eq!(queue.is_empty(), cut == whole.len());
@@ -187,7 +211,7 @@ mod tests {
     #[test]
     fn a_dry_queue_owns_no_heap() {
         let mut queue = filled();
-        queue.sent(9);
+        queue.sent(9, &mut Vec::new());
         assert!(queue.behind.is_none());
         assert!(size_of::<Queue>() <= 56, "{}", size_of::<Queue>());
     }
@@ -212,13 +236,13 @@ mod tests {
     #[test]
     fn what_is_shared_or_large_is_not_copied() {
         let mut queue = Queue::default();
-        let shared: Rc<[u8]> = Rc::from(&b"for all"[..]);
+        let frame = shared(b"for all");
         for _ in 0..3 {
-            queue.push(Piece::Shared(Rc::clone(&shared)));
+            queue.push(Piece::Shared(frame.clone()));
             queue.push(Piece::Own(vec![b'x'; limits::PIECE_BYTES_JOINED]));
             queue.push(Piece::Own(b"y".to_vec()));
         }
-        assert_eq!(Rc::strong_count(&shared), 4);
+        assert_eq!(frame.holders(), 4);
         assert_eq!(queue.behind.as_ref().unwrap().len(), 8);
     }
 
@@ -227,7 +251,7 @@ mod tests {
         let mut queue = filled();
         assert_eq!(queue.keep_begun(), 9);
         let mut queue = filled();
-        queue.sent(4);
+        queue.sent(4, &mut Vec::new());
         assert_eq!(queue.keep_begun(), 2);
         assert_eq!(rest(&queue), b"efg");
     }

@@ -18,11 +18,15 @@ use signal_hook_mio::v1_0::Signals;
 use socket2::SockRef;
 
 use crate::clock::{Instant, Now};
-use crate::engine::{Config, Engine, Farewell, Next};
+use crate::cost::{Owner, Syscall};
+use crate::engine::{Config, Engine, Farewell, Next, Swept};
 use crate::hub::Draft;
 use crate::id::Token;
+use crate::ledger;
+use crate::ledger::meter::Gauge;
 use crate::limits;
 use crate::listener::{Accepted, Listener};
+use crate::sys;
 
 /// The loop and everything in it.
 pub struct Reactor {
@@ -123,7 +127,7 @@ impl Clock {
 impl Reactor {
     /// Listens on `address`.
     pub fn bind(address: SocketAddr, config: Config) -> io::Result<Self> {
-        let descriptors = crate::sys::raise_descriptor_limit()?;
+        let descriptors = sys::raise_descriptor_limit()?;
         let connections_max = descriptors.saturating_sub(limits::DESCRIPTORS_SPARE).max(1);
         let poll = Poll::new()?;
         let mut listener = Listener::bind(address)?;
@@ -135,7 +139,7 @@ impl Reactor {
         Ok(Self {
             poll,
             events: Events::with_capacity(limits::EVENTS_PER_TURN),
-            engine: Engine::new(config, clock.now()),
+            engine: Engine::gauged(config, clock.now(), GAUGE),
             listener: Some(listener),
             sockets: Vec::new(),
             connections_max: usize::try_from(connections_max).unwrap_or(usize::MAX),
@@ -187,6 +191,7 @@ impl Reactor {
             return Err(error);
         }
         self.engine.begin(self.clock.now());
+        self.engine.book_for(Owner::Loop, Syscall::EpollWait);
         if events.iter().any(|event| event.token() == LISTENER) && self.listener.is_some() {
             self.accepting = Accepting::Ready;
         }
@@ -197,12 +202,14 @@ impl Reactor {
         }
         self.events = events;
         self.engine.tick();
+        self.witness();
         self.engine.settle();
         self.flush();
         if self.engine.take_idled() && self.accepting == Accepting::Full {
             self.accepting = Accepting::Ready;
         }
         self.sweep();
+        self.engine.pause();
         Ok(())
     }
 
@@ -263,6 +270,7 @@ impl Reactor {
         }
         // A turn's worth is done: the rest has the next one.
         let _ = self.inbox.handle.waker.wake();
+        self.engine.book_for(Owner::Loop, Syscall::Wake);
     }
 
     /// The first time: closes the listener, says goodbye. The second time: leaves at once.
@@ -293,6 +301,7 @@ impl Reactor {
         if self.accepting != Accepting::Ready {
             return;
         }
+        self.engine.enter_accept();
         for _ in 0..limits::ACCEPTS_PER_TURN {
             let is_full = self.engine.len() >= self.connections_max;
             let idlest = if is_full { self.engine.idlest() } else { None };
@@ -304,6 +313,7 @@ impl Reactor {
             match listener.accept() {
                 Accepted::Stream(stream) => self.open_for(stream, idlest),
                 Accepted::Drained => {
+                    self.engine.book_for(Owner::Loop, Syscall::AcceptBlocked);
                     self.accepting = Accepting::Idle;
                     return;
                 }
@@ -332,6 +342,8 @@ impl Reactor {
 
     fn open(&mut self, mut stream: TcpStream) {
         let Some(token) = self.engine.open() else { return };
+        self.engine.book(token, Syscall::Accept);
+        self.engine.book(token, Syscall::EpollCtl);
         let interest = Interest::READABLE | Interest::WRITABLE;
         if let Err(error) = self.poll.registry().register(&mut stream, key(token), interest) {
             log::warn!("register: {error}");
@@ -363,16 +375,21 @@ impl Reactor {
     /// Reads what the socket has: up to a short read, or up to its end if an end was announced.
     fn receive(&mut self, token: Token, hint: Hint) {
         let mut budget = limits::READ_BYTES_PER_TURN;
-        while self.engine.is_reading(token) {
+        while self.engine.enter_receive(token) {
             if budget == 0 {
                 self.carry.push(token);
                 return;
             }
             let Some(Some(socket)) = self.sockets.get_mut(token.index as usize) else { return };
             match socket.read(&mut self.buffer) {
-                Ok(0) => return self.engine.ended(token),
+                Ok(0) => {
+                    self.engine.book(token, Syscall::Read);
+                    return self.engine.ended(token);
+                }
                 Ok(count) => {
                     self.engine.receive(token, self.buffer.get(..count).unwrap_or_default());
+                    // Only now it is known for whom.
+                    self.engine.book(token, Syscall::Read);
                     if self.engine.take_crowded() {
                         self.flush();
                     }
@@ -382,9 +399,14 @@ impl Reactor {
                         return;
                     }
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return self.engine.broken(token),
+                Err(error) => {
+                    self.engine.book(token, Syscall::ReadBlocked);
+                    match error.kind() {
+                        io::ErrorKind::WouldBlock => return,
+                        io::ErrorKind::Interrupted => {}
+                        _ => return self.engine.broken(token),
+                    }
+                }
             }
         }
     }
@@ -407,11 +429,13 @@ impl Reactor {
             let count = self.engine.gather(token, &mut slices);
             let slices = slices.get(..count).unwrap_or_default();
             let offered: usize = slices.iter().map(|slice| slice.len()).sum();
-            let written = match slices {
+            let (written, whole, short) = match slices {
                 [] => break,
-                [one] => socket.write(one),
-                many => socket.write_vectored(many),
+                [one] => (socket.write(one), Syscall::Send, Syscall::SendShort),
+                many => (socket.write_vectored(many), Syscall::Writev, Syscall::WritevShort),
             };
+            let is_whole = written.as_ref().is_ok_and(|taken| *taken == offered);
+            self.engine.book(token, if is_whole { whole } else { short });
             match written {
                 Ok(taken) => {
                     self.engine.sent(token, taken);
@@ -432,22 +456,51 @@ impl Reactor {
         if self.engine.flushed(token) == Next::ShutDown {
             // The peer may be gone already; it will be swept all the same.
             let _ = socket.shutdown(Shutdown::Write);
+            self.engine.book(token, Syscall::Shutdown);
+        }
+    }
+
+    /// Asks the kernel about every open connection, when somebody wants to know.
+    fn witness(&mut self) {
+        if !self.engine.inquires() {
+            return;
+        }
+        for token in self.engine.tokens() {
+            let socket = self.sockets.get(token.index as usize).and_then(Option::as_ref);
+            let Some(Ok(kernel)) = socket.map(sys::kernel) else { continue };
+            self.engine.book_for(Owner::Loop, Syscall::Getsockopt);
+            self.engine.book_for(Owner::Loop, Syscall::Getsockopt);
+            self.engine.witness_open(token, kernel);
         }
     }
 
     /// Closes what is to be closed: nothing refers to it any more.
     fn sweep(&mut self) {
-        while let Some((token, farewell)) = self.engine.sweep() {
-            let slot = self.sockets.get_mut(token.index as usize);
+        while let Some(swept) = self.engine.sweep() {
+            let slot = self.sockets.get_mut(swept.token.index as usize);
             let Some(socket) = slot.and_then(Option::take) else { continue };
-            if farewell == Farewell::Reset {
-                // An RST frees the kernel's buffer at once: its reader does not read.
-                let _ = SockRef::from(&socket).set_linger(Some(Duration::ZERO));
-            }
+            self.close(socket, &swept);
             if self.accepting != Accepting::Idle {
                 self.accepting = Accepting::Ready;
             }
         }
+    }
+
+    /// Hears the kernel's last word on a connection, and closes its socket.
+    fn close(&mut self, socket: TcpStream, swept: &Swept) {
+        if ledger::ON {
+            self.engine.book_for(swept.owner, Syscall::Getsockopt);
+            if let Ok(kernel) = sys::kernel_counts(&socket) {
+                self.engine.witness_closed(swept.owner, kernel);
+            }
+        }
+        if swept.farewell == Farewell::Reset {
+            // An RST frees the kernel's buffer at once: its reader does not read.
+            let _ = SockRef::from(&socket).set_linger(Some(Duration::ZERO));
+            self.engine.book_for(swept.owner, Syscall::Setsockopt);
+        }
+        drop(socket);
+        self.engine.book_for(swept.owner, Syscall::Close);
     }
 }
 
@@ -469,6 +522,10 @@ fn key(token: Token) -> mio::Token {
 fn us(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
+
+/// The clocks of a loop: of the thread that runs it.
+const GAUGE: Gauge =
+    Gauge { time_ns: sys::monotonic_ns, cpu_ns: sys::thread_cpu_ns, heap: sys::heap };
 
 /// Tokens that no connection has: the generation of their slot never comes.
 const LISTENER: mio::Token = mio::Token(usize::MAX);

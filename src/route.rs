@@ -2,112 +2,23 @@
 //!
 //! [`ROUTES`] is the only list of addresses; the README and the pages are checked against it.
 
+mod table;
+
+pub use table::{Place, ROUTES, Route};
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use crate::cost::Owner;
 use crate::fault::Fault;
 use crate::hub::{Hub, Upto};
 use crate::id::{Id, Kind, Since, decimal};
 use crate::limits::{self, Limits};
 use crate::mech::mould::{Address, Brought, Dress};
+use crate::route::table::READ;
 use crate::site::{self, Page};
 use crate::wire::head::{Head, Method};
 use crate::wire::target::Target;
-
-/// One line of the table of addresses.
-#[derive(Clone, Copy, Debug)]
-pub struct Route {
-    /// The path: `{…}` stands for one segment.
-    pub path: &'static str,
-    /// What it takes, as the `Allow` field says it.
-    pub allow: &'static str,
-    /// What stands there.
-    pub place: Place,
-    /// What it does, in one line.
-    pub does: &'static str,
-}
-
-/// What stands at an address.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Place {
-    /// A channel: publish, ask, delete, or subscribe by negotiation.
-    Channel,
-    /// A mechanism.
-    Mech(Kind, Address),
-    /// `/polling/publish/{id}`.
-    ArticlePublish,
-    /// `/socket/publish`.
-    SocketPublish,
-    /// `/payback`.
-    Payback,
-    /// `/message/count/{id}`.
-    Count,
-    /// `/message/read/{id}`.
-    MarkRead,
-    /// `/received/{id}`.
-    Received,
-    /// `/online`.
-    Online,
-    /// Whether the server lives and takes requests.
-    Health,
-}
-
-/// Every address but those of pages.
-pub const ROUTES: &[Route] = &[
-    Route {
-        path: "/c/{channel}",
-        allow: "GET, HEAD, POST, PUT, DELETE, OPTIONS",
-        place: Place::Channel,
-        does: "POST or PUT publishes the body; GET asks, or subscribes by SSE or WebSocket when \
-               Accept or Upgrade say so; DELETE ends the channel",
-    },
-    mech("/c/{channel}/poll", Kind::Poll, Address::Canonical, "what is new, at once; or 304"),
-    mech("/c/{channel}/longpoll", Kind::LongPoll, Address::Canonical, "what is new, when it is"),
-    mech("/c/{channel}/iframe", Kind::Iframe, Address::Canonical, "a script per message"),
-    mech("/c/{channel}/stream", Kind::XhrStream, Address::Canonical, "a line per message"),
-    mech("/c/{channel}/sse", Kind::Sse, Address::Canonical, "an event per message"),
-    mech("/c/{channel}/ws", Kind::WebSocket, Address::Canonical, "a frame per message, both ways"),
-    mech("/polling/watch/{id}", Kind::LongPoll, Address::Article, "the next message, bare; or 304"),
-    change("/polling/publish/{id}", Place::ArticlePublish, "publishes; ?message= says what"),
-    call("/message/count/{id}", Place::Count, "how many messages are unread"),
-    Route {
-        path: "/message/read/{id}",
-        allow: "POST, OPTIONS",
-        place: Place::MarkRead,
-        does: "marks all read, or those up to ?upto=; answers what is left",
-    },
-    mech("/iframe/message", Kind::Iframe, Address::Article, "clock and count of user 10086"),
-    mech("/iframe/message/{id}", Kind::Iframe, Address::Article, "clock and count, on change"),
-    mech("/sse/sub/{id}", Kind::Sse, Address::Article, "an event per message"),
-    mech("/webSocket/{id}", Kind::WebSocket, Address::Article, "a frame per message; listens"),
-    mech("/websocket/{id}", Kind::WebSocket, Address::Article, "the same"),
-    call("/received/{id}", Place::Received, "what clients of /webSocket/{id} have said"),
-    change("/socket/publish", Place::SocketPublish, "publishes ?message= to ?userId="),
-    mech("/orderpay", Kind::Sse, Address::Order, "awaits the payment of ?payid="),
-    change("/payback", Place::Payback, "reports the payment of ?payid="),
-    mech("/ws/asset", Kind::WebSocket, Address::Chat, "the chat: everything goes to everyone"),
-    call("/online", Place::Online, "how many are connected, by mechanism"),
-    mech("/echo", Kind::WebSocket, Address::Echo, "sends every message back"),
-    call("/healthz", Place::Health, "200 while the server lives"),
-    call("/livez", Place::Health, "the same"),
-    call("/readyz", Place::Health, "200 until the server drains, then 503"),
-];
-
-const fn mech(path: &'static str, kind: Kind, address: Address, does: &'static str) -> Route {
-    Route { path, allow: READ, place: Place::Mech(kind, address), does }
-}
-
-const fn call(path: &'static str, place: Place, does: &'static str) -> Route {
-    Route { path, allow: READ, place, does }
-}
-
-/// The articles change things by GET; HEAD at least must not (RFC 9110 §9.2.1).
-const fn change(path: &'static str, place: Place, does: &'static str) -> Route {
-    Route { path, allow: "GET, OPTIONS", place, does }
-}
-
-/// What a page or a stream takes.
-const READ: &str = "GET, HEAD, OPTIONS";
 
 /// What a request asks for.
 #[derive(Debug)]
@@ -120,6 +31,29 @@ pub enum Ask {
     Page(&'static Page),
     /// What the address takes (RFC 9110 §9.3.7; Fetch, CORS preflight).
     Options(&'static str),
+}
+
+impl Ask {
+    /// On whose account the connection is from this request on.
+    pub const fn owner(&self) -> Owner {
+        match self {
+            Self::Subscribe(subscription) => Owner::Mech(subscription.kind),
+            Self::Call(
+                Call::Publish { .. }
+                | Call::ArticlePublish(..)
+                | Call::SocketPublish(..)
+                | Call::Payback(_),
+            ) => Owner::Publish,
+            Self::Call(_) | Self::Page(_) | Self::Options(_) => Owner::Request,
+        }
+    }
+
+    /// Whether it only asks again: a poll that brings the cursor of the one before it.
+    pub fn repeats(&self) -> bool {
+        let Self::Subscribe(subscription) = self else { return false };
+        matches!(subscription.kind, Kind::Poll | Kind::LongPoll)
+            && subscription.cursor == Brought::Cursor
+    }
 }
 
 /// Everything that opens a mechanism, but the connection.
@@ -191,6 +125,8 @@ pub enum Call {
     Received(String),
     /// Count who is connected.
     Online,
+    /// Read the ledger.
+    Read(Reading),
     /// Say that the server lives.
     Live,
     /// Say that the server takes requests.
@@ -211,10 +147,41 @@ impl Call {
             | Self::Count(_)
             | Self::Received(_)
             | Self::Online
+            | Self::Read(_)
             | Self::Live
             | Self::Ready => false,
         }
     }
+}
+
+/// What is to be read of the ledger.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Reading {
+    /// A statement of account.
+    Statement {
+        /// Of what has come since this snapshot.
+        since: Option<u64>,
+        /// Whose word is taken.
+        witness: Witness,
+    },
+    /// The same for Prometheus.
+    Metrics,
+    /// What one message has cost.
+    Receipt {
+        /// Its channel.
+        channel: String,
+        /// The message.
+        id: Id,
+    },
+}
+
+/// Who is asked about open connections.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Witness {
+    /// The ledger alone.
+    Ledger,
+    /// The kernel too, socket by socket.
+    Kernel,
 }
 
 /// What `Content-Type` announces a published message to be.
@@ -257,7 +224,7 @@ pub fn resolve(head: &Head<'_, '_>, limits: &Limits) -> Result<Ask, Refusal> {
     }
     let segments = target.segments()?;
     let segments = segments.as_slice();
-    let Some((route, name)) = ROUTES.iter().find_map(|route| matching(route, segments)) else {
+    let Some((route, names)) = ROUTES.iter().find_map(|route| matching(route, segments)) else {
         return resolve_page(head.method, target.path());
     };
     if head.method == Method::Options {
@@ -266,7 +233,7 @@ pub fn resolve(head: &Head<'_, '_>, limits: &Limits) -> Result<Ask, Refusal> {
     if !route.allow.split(", ").any(|method| method == head.method.as_str()) {
         return Err(Refusal { fault: Fault::MethodRefused, allow: route.allow });
     }
-    let request = Request { head, target: &target, name, limits };
+    let request = Request { head, target: &target, names, limits };
     request.ask(route)
 }
 
@@ -279,28 +246,29 @@ fn resolve_page(method: Method, path: &str) -> Result<Ask, Refusal> {
     }
 }
 
-/// The route, and the segment that its braces stand for, if the path is of its form.
+/// The route, and the segments that its braces stand for, if the path is of its form.
 fn matching<'s>(route: &'static Route, segments: &'s [Cow<'s, str>]) -> Option<Matched<'s>> {
     let mut parts = route.path.split('/').skip(1);
-    let mut name = None;
+    let mut names = [None; 2];
+    let mut places = names.iter_mut();
     for segment in segments {
         let part = parts.next()?;
         if part.starts_with('{') {
-            name = Some(segment.as_ref());
+            *places.next()? = Some(segment.as_ref());
         } else if part != segment.as_ref() {
             return None;
         }
     }
-    parts.next().is_none().then_some((route, name))
+    parts.next().is_none().then_some((route, names))
 }
 
-type Matched<'s> = (&'static Route, Option<&'s str>);
+type Matched<'s> = (&'static Route, [Option<&'s str>; 2]);
 
 /// A request on its way to what it asks for.
 struct Request<'a, 'b> {
     head: &'a Head<'b, 'a>,
     target: &'a Target<'b>,
-    name: Option<&'a str>,
+    names: [Option<&'a str>; 2],
     limits: &'a Limits,
 }
 
@@ -320,8 +288,31 @@ impl Request<'_, '_> {
             Place::Online => Call::Online,
             Place::Health if route.path == "/readyz" => Call::Ready,
             Place::Health => Call::Live,
+            Place::Ledger => Call::Read(self.statement()?),
+            Place::Metrics => Call::Read(Reading::Metrics),
+            Place::Receipt => Call::Read(self.receipt()?),
         };
         Ok(Ask::Call(call))
+    }
+
+    /// A snapshot has a number for a name; what is none is nobody's.
+    fn statement(&self) -> Result<Reading, Refusal> {
+        let since = match self.query("since")? {
+            Some(name) => Some(decimal(&name).ok_or(Fault::SnapshotUnknown)?),
+            None => None,
+        };
+        let witness = match self.query("kernel")?.as_deref() {
+            None | Some("0") => Witness::Ledger,
+            Some("1") => Witness::Kernel,
+            Some(_) => return Err(Fault::WitnessRefused.into()),
+        };
+        Ok(Reading::Statement { since, witness })
+    }
+
+    fn receipt(&self) -> Result<Reading, Refusal> {
+        let [_, id] = self.names;
+        let id = id.and_then(Id::parse).ok_or(Fault::CursorRefused)?;
+        Ok(Reading::Receipt { channel: self.channel()?, id })
     }
 
     /// One address, told apart by method, `Upgrade` and `Accept`.
@@ -349,7 +340,7 @@ impl Request<'_, '_> {
             Address::Echo => None,
             Address::Chat => Some(CHAT.to_owned()),
             Address::Order => Some(order(&self.channel_in("payid")?)?),
-            Address::Article if self.name.is_none() => Some(ARTICLE_USER.to_owned()),
+            Address::Article if self.names == [None; 2] => Some(ARTICLE_USER.to_owned()),
             Address::Canonical | Address::Article => Some(self.channel()?),
         };
         let brought = self.cursor(kind)?;
@@ -392,7 +383,7 @@ impl Request<'_, '_> {
     }
 
     fn channel(&self) -> Result<String, Refusal> {
-        named(self.name.unwrap_or_default())
+        named(self.names[0].unwrap_or_default())
     }
 
     fn channel_in(&self, parameter: &str) -> Result<String, Refusal> {

@@ -9,7 +9,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::cost::{Bytes, Heap, Kernel};
+use crate::clock::Now;
+use crate::cost::{Bytes, Heap, Kernel, Owner, Phase};
+use crate::id::{Id, Kind};
+use crate::ledger::{Row, Snapshot, receipts};
 
 /// What the ledger says at one moment, or of the time between two.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -31,6 +34,19 @@ pub struct Statement {
 }
 
 impl Statement {
+    /// What a snapshot says, since the loop began. It has no name yet.
+    pub fn of(snapshot: &Snapshot, now: Now) -> Self {
+        Self {
+            snapshot: String::new(),
+            since: None,
+            time: now.unix_ms(),
+            span_us: snapshot.at.us(),
+            heap_counted: snapshot.heap_counted(),
+            balances: snapshot.balances(),
+            accounts: snapshot.rows().map(|(owner, row)| Account::of(owner, row)).collect(),
+        }
+    }
+
     /// The account of an owner, by its name.
     pub fn account(&self, owner: &str) -> Option<&Account> {
         self.accounts.iter().find(|account| account.owner == owner)
@@ -54,7 +70,7 @@ pub struct Account {
     pub ticks: u64,
     /// Bytes to the peers: `brought + made = taken + queued + dropped + carried`.
     pub sent: Sent,
-    /// Bytes from the peers: `brought + read = parsed + waiting + carried`.
+    /// Bytes from the peers: `read = parsed + waiting`.
     pub received: Received,
     /// System calls by name.
     pub calls: BTreeMap<String, u64>,
@@ -73,6 +89,34 @@ pub struct Account {
 }
 
 impl Account {
+    fn of(owner: Owner, row: &Row) -> Self {
+        let phases = Phase::ALL.into_iter().zip(row.cpu_ns);
+        Self {
+            owner: owner.name().to_owned(),
+            opened: row.opened,
+            open: row.open,
+            open_us: row.open_us,
+            deliveries: row.deliveries,
+            ticks: row.ticks,
+            sent: Sent {
+                made: row.made,
+                brought: row.brought,
+                taken: row.taken,
+                queued: row.queued,
+                dropped: row.dropped,
+                carried: row.carried,
+            },
+            received: Received { parsed: row.parsed, read: row.read, waiting: row.waiting },
+            calls: row.calls.by_name().map(|(call, n)| (call.name().to_owned(), n)).collect(),
+            heap: row.heap,
+            held_bytes: row.held_bytes,
+            cpu_ns: phases.map(|(phase, ns)| (phase.name().to_owned(), ns)).collect(),
+            delay_us: Delay::of(row),
+            kernel: row.kernel,
+            kernel_open: row.kernel_open,
+        }
+    }
+
     /// All its system calls.
     pub fn calls_total(&self) -> u64 {
         self.calls.values().sum()
@@ -115,20 +159,17 @@ pub struct Received {
     /// What the codecs parsed: the fields `head`, `framing`, `payload` and `control`.
     #[serde(flatten)]
     pub parsed: Bytes,
-    /// Read and not parsed yet when this owner took the connection over.
-    pub brought: u64,
-    /// Read from the sockets.
+    /// Read from the sockets. What was read and not parsed is the next owner's when a connection
+    /// changes hands.
     pub read: u64,
     /// Not parsed yet.
     pub waiting: u64,
-    /// Not parsed yet when a later owner took the connection over.
-    pub carried: u64,
 }
 
 impl Received {
     /// Whether every byte is accounted for.
     pub const fn balances(&self) -> bool {
-        self.brought + self.read == self.parsed.total() + self.waiting + self.carried
+        self.read == self.parsed.total() + self.waiting
     }
 }
 
@@ -149,6 +190,22 @@ pub struct Delay {
     pub max: u64,
 }
 
+impl Delay {
+    fn of(row: &Row) -> Self {
+        if row.delays.is_empty() {
+            return Self::default();
+        }
+        Self {
+            count: row.delays.len(),
+            mean: row.delays.mean(),
+            p50: row.delays.value_at_quantile(0.5),
+            p90: row.delays.value_at_quantile(0.9),
+            p99: row.delays.value_at_quantile(0.99),
+            max: row.delays.max(),
+        }
+    }
+}
+
 /// What one message has cost, mechanism by mechanism: the answer of
 /// `GET /c/{channel}/receipts/{id}`.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -165,6 +222,21 @@ pub struct Receipt {
     pub batch: u64,
     /// Every mechanism by which it has left so far.
     pub mechanisms: Vec<Share>,
+}
+
+impl Receipt {
+    /// One message's equal part of its receipt.
+    pub fn of(channel: &str, id: Id, receipt: &receipts::Receipt<'_>) -> Self {
+        let used = Kind::ALL.into_iter().zip(receipt.shares).filter(|(_, share)| share.queued > 0);
+        Self {
+            id: id.to_string(),
+            channel: channel.to_owned(),
+            time: receipt.time_ms,
+            bytes: receipt.bytes,
+            batch: receipt.batch,
+            mechanisms: used.map(|(kind, share)| Share::of(kind, share, receipt)).collect(),
+        }
+    }
 }
 
 /// What one message has cost by one mechanism, summed over its subscribers.
@@ -196,4 +268,28 @@ pub struct Share {
     pub delay_us_mean: f64,
     /// The same: the slowest.
     pub delay_us_max: u64,
+}
+
+impl Share {
+    #[allow(clippy::cast_precision_loss, reason = "costs of one message: far below 2^53")]
+    fn of(kind: Kind, share: &receipts::Share, receipt: &receipts::Receipt<'_>) -> Self {
+        let batch = receipt.batch as f64;
+        let part = |whole: u64| whole as f64 / batch;
+        let delivered = share.delivered / receipt.batch;
+        Self {
+            mechanism: kind.name().to_owned(),
+            subscribers: share.queued / receipt.batch,
+            delivered,
+            head: share.head / batch,
+            framing: share.framing / batch,
+            payload: (receipt.bytes * delivered) as f64,
+            calls: share.calls / batch,
+            allocations: part(share.heap.allocations),
+            allocated_bytes: part(share.heap.allocated_bytes),
+            cpu_ns: part(share.cpu_ns),
+            delay_us_min: share.delay_us_min,
+            delay_us_mean: share.delay_us_sum as f64 / share.delivered.max(1) as f64,
+            delay_us_max: share.delay_us_max,
+        }
+    }
 }

@@ -9,6 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 use pushscope::client::{Address, Item, SubscribeOptions, Subscription};
+use pushscope::clock;
 use pushscope::event::{Event, Gap, Payload};
 use pushscope::id::Kind;
 use pushscope::wire::date;
@@ -169,6 +170,7 @@ fn encode_json(message: &Message) -> Vec<u8> {
     let event = Event {
         id: message.id,
         time_ms: message.time,
+        at: clock::Instant::ZERO,
         channel: Arc::from(message.channel.as_str()),
         name: message.event.as_deref().map(Arc::from),
         payload: message.payload.clone(),

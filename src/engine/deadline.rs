@@ -4,6 +4,7 @@ use super::{Engine, Farewell};
 use crate::answer::Manner;
 use crate::clock::Instant;
 use crate::conn::State;
+use crate::cost::{Owner, Phase};
 use crate::fault::Fault;
 use crate::id::Token;
 use crate::mech::mould::Why;
@@ -58,6 +59,9 @@ impl Engine {
     /// A deadline of the connection's own has passed.
     fn expire(&mut self, index: u32) {
         let Some(conn) = self.conns.get_mut(index as usize) else { return };
+        let owner = conn.owner.unwrap_or(Owner::Request);
+        self.ledger.enter(Phase::Tick, Some(owner));
+        self.ledger.tick(owner);
         match &conn.state {
             State::Head { begun: true, .. } => {
                 self.refuse(index, &Manner::LOST, Fault::HeadSlow.into());
@@ -66,7 +70,7 @@ impl Engine {
             State::Head { .. } => self.close(index),
             State::Lingering { .. } => self.vanish(index, Farewell::Close),
             State::Mech(_) => self.tick_mech(index),
-            State::Gone => {}
+            State::Asking(_) | State::Gone => {}
         }
     }
 

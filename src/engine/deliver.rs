@@ -2,44 +2,53 @@
 
 use super::{Engine, Farewell, Leave};
 use crate::conn::State;
-use crate::event::Payload;
+use crate::cost::{Owner, Phase};
+use crate::event::{Batch, Payload};
 use crate::fault::Fault;
 use crate::frame::Frames;
-use crate::hub::{Draft, Subscriber};
+use crate::hub::{Draft, Pending, Subscriber};
 use crate::id::{ChannelKey, Token};
 use crate::limits;
 use crate::mech::mould::{Act, Why};
 
 impl Engine {
-    /// Hands a channel's news to its subscribers.
+    /// Hands a channel's news to its subscribers, mechanism by mechanism.
     pub(super) fn deliver(&mut self, key: ChannelKey) {
+        let before = self.ledger.run();
         let mut frames = Frames::default();
         let now = self.turn.now;
         let queue_bytes_max = self.turn.limits.queue_bytes_max();
-        let Some((batch, subscribers)) = self.hub.pending(key, now) else { return };
-        for subscriber in subscribers {
-            let token = subscriber.token;
-            let Some(conn) = self.conns.get_mut(token.index as usize) else { continue };
-            // Only a socket that would take no more shows a reader that does not read.
-            if conn.queue.bytes() >= queue_bytes_max && conn.is_blocked() {
-                self.leaving.push((token.index, Leave::Slow));
-                continue;
-            }
-            let State::Mech(mech) = &mut conn.state else { continue };
-            let mut out = self.turn.out(&mut conn.queue, &mut conn.account);
-            mech.deliver(&batch, &mut frames, &mut out);
-            for act in self.turn.acts.drain(..) {
-                let leave = if act == Act::Done { Leave::Done } else { Leave::Close };
-                self.leaving.push((token.index, leave));
-            }
-            self.crowded |= conn.queue.bytes() > limits::QUEUE_BYTES_PAUSE;
-            if !conn.dirty && !conn.queue.is_empty() {
-                conn.dirty = true;
-                self.dirty.push(token);
+        let Some(Pending { batch, subscribers, census }) = self.hub.pending(key, now) else {
+            return;
+        };
+        let batch = Batch { course: self.ledger.course(&batch), ..batch };
+        for (kind, count) in census.present() {
+            self.ledger.enter(Phase::Deliver, Some(Owner::Mech(kind)));
+            self.ledger.queued(batch.course, kind, count);
+            for Subscriber { token, .. } in subscribers.iter().filter(|one| one.kind == kind) {
+                let Some(conn) = self.conns.get_mut(token.index as usize) else { continue };
+                // Only a socket that would take no more shows a reader that does not read.
+                if conn.queue.bytes() >= queue_bytes_max && conn.is_blocked() {
+                    self.leaving.push((token.index, Leave::Slow));
+                    continue;
+                }
+                let State::Mech(mech) = &mut conn.state else { continue };
+                let mut out = self.turn.out(&mut conn.queue, &mut conn.account);
+                mech.deliver(&batch, &mut frames, &mut out);
+                for act in self.turn.acts.drain(..) {
+                    let leave = if act == Act::Done { Leave::Done } else { Leave::Close };
+                    self.leaving.push((token.index, leave));
+                }
+                self.crowded |= conn.queue.bytes() > limits::QUEUE_BYTES_PAUSE;
+                if !conn.dirty && !conn.queue.is_empty() {
+                    conn.dirty = true;
+                    self.dirty.push(*token);
+                }
             }
         }
         self.hub.handed_over(key, now);
         self.leave();
+        self.ledger.enter(before.phase, before.owner);
     }
 
     /// Lets those go that a fan-out has finished with.
@@ -175,6 +184,7 @@ impl Engine {
         let Some(conn) = self.conns.get_mut(index as usize) else { return };
         if let State::Mech(mech) = &conn.state {
             self.online.leave(mech.kind());
+            self.ledger.closed(mech.kind(), self.turn.now.at);
             conn.await_head(self.turn.now.at);
         }
     }

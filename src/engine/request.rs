@@ -2,11 +2,12 @@
 
 use super::{Engine, Farewell, Step};
 use crate::answer::{Answer, Manner};
-use crate::api::{Api, Phase};
+use crate::api::{Api, Mode};
 use crate::conn::{Incoming, State};
+use crate::cost::{Bytes, Owner};
 use crate::event::Batch;
 use crate::fault::Fault;
-use crate::id::{Id, Kind};
+use crate::id::Kind;
 use crate::mech::Mech;
 use crate::mech::mould::{Address, Door, Why};
 use crate::route::{self, Ask, Call, Refusal, Subscription};
@@ -31,6 +32,7 @@ impl Engine {
         let is_full = conn.is_full();
         match &mut conn.state {
             _ if bytes.is_empty() => Step::Wait,
+            State::Asking(_) => Step::Wait,
             State::Head { .. } if is_full => Step::Wait,
             State::Head { .. } => self.step_head(index, bytes),
             State::Body(_) => self.step_body(index, bytes),
@@ -40,9 +42,13 @@ impl Engine {
                 if *budget == 0 {
                     self.vanish(index, Farewell::Close);
                 }
+                self.parsed(index, Bytes::control(bytes.len()));
                 Step::Took(bytes.len())
             }
-            State::Gone => Step::Took(bytes.len()),
+            State::Gone => {
+                self.parsed(index, Bytes::control(bytes.len()));
+                Step::Took(bytes.len())
+            }
         }
     }
 
@@ -59,10 +65,12 @@ impl Engine {
         match head::parse(bytes, scan, &mut room) {
             Ok(Parse::Partial) => Step::Wait,
             Ok(Parse::Complete(head, length)) => {
-                self.request(index, &head);
+                self.request(index, &head, length);
                 Step::Took(length)
             }
             Err(error) => {
+                self.claim(index, Owner::Request);
+                self.parsed(index, Bytes::control(bytes.len()));
                 self.refuse(index, &Manner::LOST, Fault::from(error).into());
                 Step::Took(bytes.len())
             }
@@ -74,14 +82,20 @@ impl Engine {
         let Some(conn) = self.conns.get_mut(index as usize) else { return Step::Wait };
         let State::Body(incoming) = &mut conn.state else { return Step::Wait };
         incoming.last = now;
+        let before = incoming.content.len();
         match incoming.body.receive(bytes, &mut incoming.content) {
-            Ok(step) if step.done => {
-                self.complete(index);
+            Ok(step) => {
+                let payload = incoming.content.len() - before;
+                conn.account.parsed += Bytes::wrapped(step.taken, payload);
+                if step.done {
+                    self.complete(index);
+                } else if step.taken == 0 {
+                    return Step::Wait;
+                }
                 Step::Took(step.taken)
             }
-            Ok(step) if step.taken == 0 => Step::Wait,
-            Ok(step) => Step::Took(step.taken),
             Err(error) => {
+                conn.account.parsed += Bytes::control(bytes.len());
                 let manner = Manner { keep_alive: false, ..incoming.manner.clone() };
                 self.refuse(index, &manner, Fault::from(error).into());
                 Step::Took(bytes.len())
@@ -89,20 +103,25 @@ impl Engine {
         }
     }
 
-    /// A request head is complete.
-    fn request(&mut self, index: u32, head: &Head<'_, '_>) {
+    /// A request head of so many bytes is complete.
+    fn request(&mut self, index: u32, head: &Head<'_, '_>, length: usize) {
         let mut manner = Manner::new(head, self.origins.allowed(head));
-        if self.phase == Phase::Draining {
+        if self.mode == Mode::Draining {
             manner.keep_alive = false;
         }
         let ask = match self.permitted(head) {
             Ok(ask) => ask,
             Err(refusal) => {
+                self.claim(index, Owner::Request);
+                self.parsed(index, Bytes::head(length));
                 // Where content follows that nobody takes, the next request could not be found.
                 manner.keep_alive &= head.content.is_empty();
                 return self.refuse(index, &manner, refusal);
             }
         };
+        self.claim(index, ask.owner());
+        let head_bytes = Bytes::head(length);
+        self.parsed(index, if ask.repeats() { head_bytes.as_control() } else { head_bytes });
         match ask {
             Ask::Call(call) => self.await_content(index, call, manner, head),
             Ask::Page(page) => self.send_page(index, page, &manner),
@@ -126,7 +145,7 @@ impl Engine {
         if changes && self.origins.is_foreign(head) {
             return Err(Fault::OriginRefused.into());
         }
-        if opens && self.phase == Phase::Draining {
+        if opens && self.mode == Mode::Draining {
             return Err(Fault::Draining.into());
         }
         let takes_content = matches!(ask, Ask::Call(_));
@@ -176,13 +195,16 @@ impl Engine {
         {
             self.end_channel(key);
         }
+        if let Call::Read(reading) = call {
+            return self.read_ledger(index, reading, manner);
+        }
         let mut api = Api {
             hub: &mut self.hub,
             received: &self.received,
             online: &self.online,
             now: self.turn.now,
             date: &self.turn.date,
-            phase: self.phase,
+            mode: self.mode,
         };
         let answer = api.answer(call, content, manner);
         self.answer(index, answer);
@@ -213,13 +235,7 @@ impl Engine {
         }
         let replay =
             channel.and_then(|key| self.hub.replay(key, subscription.since, self.turn.now));
-        let replay = replay.unwrap_or(Batch {
-            events: &[],
-            gap: None,
-            cursor: Id::default(),
-            unread: 0,
-            time_ms: self.turn.now.unix_ms(),
-        });
+        let replay = replay.unwrap_or(Batch::none(self.turn.now.unix_ms()));
         let door = Door {
             head,
             manner,
@@ -238,8 +254,9 @@ impl Engine {
             self.sessions += 1;
         }
         self.online.enter(mech.kind());
+        self.ledger.opened(mech.kind(), self.turn.now.at);
         conn.keep_alive = manner.keep_alive;
-        conn.opened = conn.account.made.total();
+        conn.opened = conn.account.brought + conn.account.made.total();
         conn.state = State::Mech(mech);
         self.soil(index);
         self.settle_acts(index);
@@ -255,6 +272,7 @@ impl Engine {
             Ok(0) => Step::Wait,
             Ok(taken) => Step::Took(taken),
             Err(fault) => {
+                self.parsed(index, Bytes::control(bytes.len()));
                 self.end(index, Why::Fault(fault));
                 Step::Took(bytes.len())
             }
@@ -271,7 +289,7 @@ impl Engine {
     }
 
     /// Queues a whole answer; the request is done with.
-    fn answer(&mut self, index: u32, answer: Answer) {
+    pub(super) fn answer(&mut self, index: u32, answer: Answer) {
         let Some(conn) = self.conns.get_mut(index as usize) else { return };
         self.turn.out(&mut conn.queue, &mut conn.account).answer(answer);
         self.soil(index);

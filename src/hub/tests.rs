@@ -31,7 +31,7 @@ fn a_burst_is_handed_over_whole_before_the_log_forgets() {
     let key = hub.channel_named("c", at(0)).unwrap();
     hub.publish(key, text("1"), at(1));
     hub.publish(key, text("2"), at(1));
-    let (batch, _) = hub.pending(key, at(2)).unwrap();
+    let Pending { batch, .. } = hub.pending(key, at(2)).unwrap();
     assert_eq!((batch.events.len(), batch.unread), (2, 2));
     hub.handed_over(key, at(2));
     assert_eq!(hub.channel(key).unwrap().log().len(), 1);

@@ -35,10 +35,25 @@ pub struct Settings {
     pub runs: u32,
     /// Whether all mechanisms are there at once, rather than one after another.
     pub together: bool,
-    /// How long nothing is published, in microseconds.
+    /// How long nothing is published, in microseconds; 0 leaves that phase out.
     pub quiet_us: u64,
+    /// The pace of the server to which nothing is published: quick, so that some rounds fit.
+    pub pace: Pace,
+    /// The pace that the figures of that phase are scaled to: the server's default.
+    pub pace_default: Pace,
     /// The time between two questions of short polling, in microseconds.
     pub interval_us: u64,
+}
+
+/// How often a server speaks without having anything to say.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+pub struct Pace {
+    /// Silence of a stream before a heartbeat, in microseconds.
+    pub heartbeat_us: u64,
+    /// Silence of a WebSocket before a ping, in microseconds.
+    pub ping_us: u64,
+    /// Time for which a long poll is parked, in microseconds.
+    pub park_us: u64,
 }
 
 /// Where it ran.

@@ -18,8 +18,11 @@
 //! 0                                            the last chunk: the document has loaded at last
 //! ```
 //!
-//! Cost: per message its JSON envelope, 44 bytes of script around it, and 4 bytes of chunk beside
-//! the hexadecimal digits of its length.
+//! Cost: a message is `j + 48 + hex(j + 44)` bytes and one `send`: its JSON, which is j bytes
+//! (`p + e + i + c + t + 40`), in 44 bytes of script, in a chunk, which is 4 bytes and the
+//! hexadecimal digits of its length. A document is asked for with `h` bytes and begins with
+//! `i + 2488`, padding included, for a `read + send`. The heartbeat is `13` bytes and a `send`,
+//! every 15 s.
 //!
 //! It cannot be closed without a trace: the browser shows a page that loads for ever, and keeps
 //! every script. `<`, `>`, `&`, U+2028 and U+2029 are escaped, so no payload can leave its script.
@@ -33,7 +36,9 @@ use crate::fault::Fault;
 use crate::frame::{Encoding, Frame, Frames};
 use crate::id::Kind;
 use crate::limits;
-use crate::mech::mould::{Act, Address, Card, Coding, Door, Ignored, Mechanism, Out, Why};
+use crate::mech::mould::{
+    Act, Address, Card, Coding, Cost, Costs, Door, Ignored, Mechanism, Out, Why,
+};
 use crate::wire::{date, json};
 
 /// A document that is still loading.
@@ -61,7 +66,12 @@ impl Mechanism for Iframe {
         address: "/c/{channel}/iframe",
         opens_with: "200 text/html, chunked",
         direction: "server to client",
-        framing: "JSON envelope + 44 B of script + 4 B and the length of chunk",
+        costs: Costs {
+            open: Cost::of("i + 2488", "h", "read + send"),
+            message: Cost::of("j + 48 + hex(j + 44)", "0", "send"),
+            quiet: Cost::of("13", "0", "send"),
+            quiet_us: Some(limits::HEARTBEAT_US),
+        },
         client: "an iframe",
         reconnects: "by the page",
         cannot: "stop looking like a page that loads",
@@ -85,8 +95,8 @@ impl Mechanism for Iframe {
         Ok(Self { coding, style, ignored: Ignored::default(), deadline: out.heartbeat_at() })
     }
 
-    fn receive(&mut self, bytes: &[u8], _out: &mut Out<'_>) -> Result<usize, Fault> {
-        self.ignored.receive(bytes)
+    fn receive(&mut self, bytes: &[u8], out: &mut Out<'_>) -> Result<usize, Fault> {
+        self.ignored.receive(bytes, out)
     }
 
     fn deliver(&mut self, batch: &Batch<'_>, frames: &mut Frames, out: &mut Out<'_>) {
@@ -135,7 +145,7 @@ pub fn encode(batch: &Batch<'_>, style: Style, coding: Coding) -> Frame {
     let mut made = Bytes::default();
     if style == Style::Clock {
         made += coding.wrap(clock_script(batch).as_bytes(), &mut bytes, 0);
-        return Frame::new(bytes, made);
+        return Frame::new(bytes, made, batch);
     }
     let mut script = Vec::new();
     if let Some(gap) = batch.gap {
@@ -153,7 +163,7 @@ pub fn encode(batch: &Batch<'_>, style: Style, coding: Coding) -> Frame {
         script.extend_from_slice(SCRIPT_END);
         made += coding.wrap(&script, &mut bytes, payload);
     }
-    Frame::new(bytes, made)
+    Frame::new(bytes, made, batch)
 }
 
 /// The script of the reference articles: the time of the change, and how many are unread.
@@ -253,13 +263,13 @@ mod tests {
         let events = [text(1, "</script>\u{2028}")];
         let frame = encode(&batch(&events, None), Style::Messages, Coding::UntilClose);
         assert_eq!(
-            str::from_utf8(&frame.bytes).unwrap(),
+            str::from_utf8(frame.bytes()).unwrap(),
             "<script>parent.pushscope.message({\"id\":\"7-1\",\"time\":1000,\"channel\":\"c\",\
              \"data\":\"\\u003c/script\\u003e\\u2028\"})</script>\n"
         );
         let frame = encode(&batch(&events, None), Style::Clock, Coding::UntilClose);
         assert_eq!(
-            str::from_utf8(&frame.bytes).unwrap(),
+            str::from_utf8(frame.bytes()).unwrap(),
             "<script>parent.document.getElementById('clock').textContent = \"00:00:01\";\
              parent.document.getElementById('count').textContent = \"4\";</script>\n"
         );
@@ -273,8 +283,8 @@ mod tests {
             let envelope = "{\"id\":\"7-1\",\"time\":1000,\"channel\":\"c\",\"data\":\"\"}".len();
             let script = SCRIPT.len() + SCRIPT_END.len();
             let chunk = format!("{:x}", script + envelope + size).len() + 4;
-            assert_eq!(frame.made.payload, size as u64);
-            assert_eq!(frame.made.framing, (script + envelope + chunk) as u64);
+            assert_eq!(frame.made().payload, size as u64);
+            assert_eq!(frame.made().framing, (script + envelope + chunk) as u64);
         }
     }
 

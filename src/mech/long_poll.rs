@@ -18,8 +18,11 @@
 //! ETag: "1763712345678-1"
 //! ```
 //!
-//! Cost: per answer a request head and a response head, and one of each per park without an
-//! answer. The connection is the same: only the request is made anew.
+//! Cost: a question is `h` bytes and a `read`. A message is `j + 2·i + 199 + dec(j + i + 25)` bytes
+//! and makes the next question necessary, for a `send + read`: its JSON is j bytes
+//! (`p + e + i + c + t + 40`), the JSON around all messages 25 + i, the head 174 + i and the digits
+//! of its Content-Length. A park without a message is `i + 101` bytes and the next question, every
+//! 25 s. The connection is the same: only the request is made anew.
 //!
 //! It cannot answer twice. What is published between two questions waits in the log, which is why
 //! the question carries a cursor.
@@ -33,7 +36,8 @@ use crate::event::{Batch, Payload};
 use crate::fault::Fault;
 use crate::frame::{Encoding, Frame, Frames};
 use crate::id::{Id, Kind};
-use crate::mech::mould::{Act, Address, Card, Door, Mechanism, Out, Why};
+use crate::limits;
+use crate::mech::mould::{Act, Address, Card, Cost, Costs, Door, Mechanism, Out, Why};
 use crate::wire::date::Date;
 use crate::wire::json;
 use crate::wire::response::ResponseHead;
@@ -64,7 +68,12 @@ impl Mechanism for LongPoll {
         address: "/c/{channel}/longpoll",
         opens_with: "200 application/json, or 304 after the park",
         direction: "server to client, once per request",
-        framing: "two heads per answer",
+        costs: Costs {
+            open: Cost::of("0", "h", "read"),
+            message: Cost::of("j + 2·i + 199 + dec(j + i + 25)", "h", "send + read"),
+            quiet: Cost::of("i + 101", "h", "send + read"),
+            quiet_us: Some(limits::PARK_US),
+        },
         client: "fetch, XMLHttpRequest",
         reconnects: "every answer is followed by a new request",
         cannot: "answer twice",
@@ -103,10 +112,13 @@ impl Mechanism for LongPoll {
                 let date = out.date;
                 out.share(frames.shared(self.style.encoding(), || {
                     let answer = encode(batch, self.style, &Manner::COMMON, date);
-                    Frame::new(answer.bytes, answer.made)
+                    Frame::new(answer.bytes, answer.made, batch)
                 }));
             }
-            Some(manner) => out.answer(encode(batch, self.style, manner, out.date)),
+            Some(manner) => {
+                let answer = encode(batch, self.style, manner, out.date);
+                out.share(&Frame::new(answer.bytes, answer.made, batch));
+            }
         }
         out.act(Act::Done);
     }
@@ -202,7 +214,6 @@ fn head(batch: &Batch<'_>, manner: &Manner, date: &Date, content_type: &str) -> 
 mod tests {
     use super::*;
     use crate::event::Gap;
-    use crate::limits;
     use crate::mech::mould::stage::{CHANNEL, SIZES, Stage, batch, event, text};
 
     const REQUEST: &str = "GET /c/c/longpoll?since=7-9 HTTP/1.1\r\nHost: h\r\n\r\n";

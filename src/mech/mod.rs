@@ -133,6 +133,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_mechanism_is_small() {
+        assert!(size_of::<Mech>() <= 56, "{} bytes, once per connection", size_of::<Mech>());
+        assert!(size_of::<WebSocket>() <= 56, "{} bytes", size_of::<WebSocket>());
+    }
+
+    #[test]
     fn cards_stand_in_the_order_of_kinds_and_name_their_files() {
         for (kind, card) in Kind::ALL.into_iter().zip(CARDS) {
             assert_eq!(card.kind, kind);

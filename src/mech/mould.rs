@@ -58,8 +58,8 @@ pub struct Card {
     pub opens_with: &'static str,
     /// Who may speak.
     pub direction: &'static str,
-    /// Bytes around a payload, as a formula.
-    pub framing: &'static str,
+    /// What it costs a subscriber.
+    pub costs: Costs,
     /// What a page uses.
     pub client: &'static str,
     /// What happens when the connection is lost.
@@ -69,6 +69,59 @@ pub struct Card {
     /// The file to read.
     pub source: &'static str,
 }
+
+/// What a mechanism costs a subscriber, in formulae.
+///
+/// Their names are those of [`LEGEND`]; `·` multiplies, `hex(x)` and `dec(x)` count the digits of
+/// a number in base 16 and 10, and `[x > y]` is 1 where that is true, else 0.
+/// `tests/formulae.rs` reads them, and holds them against what the engine books.
+#[derive(Clone, Copy, Debug)]
+pub struct Costs {
+    /// To open, on a connection that is there.
+    pub open: Cost,
+    /// Per message, when it is the only one of its turn.
+    pub message: Cost,
+    /// Each time that something must be said although nothing has happened.
+    pub quiet: Cost,
+    /// How often that is by default, in microseconds; none where the client decides.
+    pub quiet_us: Option<u64>,
+}
+
+/// What one thing costs.
+#[derive(Clone, Copy, Debug)]
+pub struct Cost {
+    /// Bytes from the server to the client.
+    pub down: &'static str,
+    /// Bytes from the client to the server.
+    pub up: &'static str,
+    /// System calls of the server, by the names of [`Syscall`](crate::cost::Syscall).
+    pub calls: &'static str,
+}
+
+impl Cost {
+    /// What is not done costs nothing.
+    pub const NOTHING: Self = Self::of("0", "0", "0");
+
+    /// Bytes down, bytes up, system calls.
+    pub const fn of(down: &'static str, up: &'static str, calls: &'static str) -> Self {
+        Self { down, up, calls }
+    }
+}
+
+/// The names in formulae, and what they stand for.
+pub const LEGEND: [(&str, &str); 8] = [
+    ("p", "bytes of the payload, a text"),
+    ("n", "lines of the payload"),
+    ("e", "bytes that escapes add to the payload"),
+    ("i", "bytes of the id"),
+    ("c", "bytes of the channel's name"),
+    ("t", "digits of the time, in milliseconds"),
+    ("h", "bytes of the client's request head"),
+    ("j", ENVELOPE),
+];
+
+/// Bytes of a message in its JSON envelope, without an event type.
+pub const ENVELOPE: &str = "p + e + i + c + t + 40";
 
 /// What a mechanism is opened with.
 #[derive(Debug)]
@@ -170,10 +223,10 @@ pub struct Out<'a> {
 }
 
 impl Out<'_> {
-    /// Queues bytes that many connections share.
+    /// Queues messages, which many connections may share.
     pub fn share(&mut self, frame: &Frame) {
-        self.account.made += frame.made;
-        self.queue.push(Piece::Shared(frame.bytes.clone()));
+        self.account.made += frame.made();
+        self.queue.push(Piece::Shared(frame.clone()));
     }
 
     /// Queues bytes made for this connection. All of them must be booked in `made`.
@@ -199,6 +252,11 @@ impl Out<'_> {
     pub fn send_head(&mut self, bytes: Vec<u8>) {
         let made = Bytes::head(bytes.len());
         self.send(bytes, made);
+    }
+
+    /// Books what bytes of the peer's were; all that are taken must be booked.
+    pub fn parsed(&mut self, bytes: Bytes) {
+        self.account.parsed += bytes;
     }
 
     /// Leaves something for the engine.
@@ -233,11 +291,12 @@ pub struct Ignored {
 
 impl Ignored {
     /// Drops `bytes`; too many of them are a fault.
-    pub fn receive(&mut self, bytes: &[u8]) -> Result<usize, Fault> {
+    pub fn receive(&mut self, bytes: &[u8], out: &mut Out<'_>) -> Result<usize, Fault> {
         self.bytes += bytes.len();
         if self.bytes > limits::STREAM_INPUT_BYTES_MAX {
             return Err(Fault::StreamInput);
         }
+        out.parsed(Bytes::control(bytes.len()));
         Ok(bytes.len())
     }
 }

@@ -16,8 +16,9 @@
 //!  "next":"1763712345678-2"}
 //! ```
 //!
-//! Cost: per question a request head and a response head, whether anything is new or not; a
-//! message waits half an interval on average.
+//! Cost: a question is `h` bytes and its answer `i + 101` when nothing is new, for a `read + send`,
+//! as often as the client asks. A message is `j + 2·i + 199 + dec(j + i + 25)` bytes instead: the
+//! answer of a long poll. It waits half an interval on average.
 //!
 //! It cannot tell a client anything that the client does not ask for.
 //!
@@ -26,10 +27,10 @@
 use crate::clock::Instant;
 use crate::event::Batch;
 use crate::fault::Fault;
-use crate::frame::Frames;
+use crate::frame::{Frame, Frames};
 use crate::id::Kind;
 use crate::mech::long_poll;
-use crate::mech::mould::{Act, Brought, Card, Door, Mechanism, Out, Why};
+use crate::mech::mould::{Act, Brought, Card, Cost, Costs, Door, Mechanism, Out, Why};
 
 /// A question that is answered while it is asked: it is over as soon as it is open.
 #[derive(Debug)]
@@ -42,7 +43,12 @@ impl Mechanism for Poll {
         address: "/c/{channel}/poll",
         opens_with: "200 application/json, or 304",
         direction: "server to client, when asked",
-        framing: "two heads per question",
+        costs: Costs {
+            open: Cost::NOTHING,
+            message: Cost::of("j + 2·i + 199 + dec(j + i + 25)", "h", "read + send"),
+            quiet: Cost::of("i + 101", "h", "read + send"),
+            quiet_us: None,
+        },
         client: "fetch, XMLHttpRequest",
         reconnects: "every question is a new request",
         cannot: "push",
@@ -53,7 +59,8 @@ impl Mechanism for Poll {
         if door.replay.is_silent() && door.cursor == Brought::Cursor {
             out.answer(long_poll::encode_unchanged(door.manner, door.replay.cursor, out.date));
         } else {
-            out.answer(long_poll::encode_answer(&door.replay, door.manner, out.date));
+            let answer = long_poll::encode_answer(&door.replay, door.manner, out.date);
+            out.share(&Frame::new(answer.bytes, answer.made, &door.replay));
         }
         out.act(Act::Done);
         Ok(Self)

@@ -18,8 +18,10 @@
 //! :                                            a comment: the heartbeat
 //! ```
 //!
-//! Cost: per event `4 + len(id) + 1` for the id line, `6 + 1` for each line of the payload, `1`
-//! for the blank line, and `7 + len(name) + 1` when the event is named; no framing per byte.
+//! Cost: a message is `p + i + 7 + 6·n` bytes and one `send`: an id line around its id of i bytes,
+//! `data: ` in front of each of its n lines, and two line ends. An event type is a line more. A
+//! stream is asked for with `h` bytes and begins with `i + 209`, for a `read + send`. The heartbeat
+//! is `3` bytes and a `send`, every 15 s.
 //!
 //! It cannot carry a carriage return or binary data bare: the decoder turns CR and CRLF into LF.
 //! Such a payload comes as an event named `envelope`, whose data is the message in JSON.
@@ -35,7 +37,9 @@ use crate::fault::Fault;
 use crate::frame::{Encoding, Frame, Frames};
 use crate::id::Kind;
 use crate::limits;
-use crate::mech::mould::{Act, Address, Card, Door, Dress, Ignored, Mechanism, Out, Why};
+use crate::mech::mould::{
+    Act, Address, Card, Cost, Costs, Door, Dress, Ignored, Mechanism, Out, Why,
+};
 use crate::wire::{event_stream, json};
 
 /// A subscriber to an event stream.
@@ -64,7 +68,12 @@ impl Mechanism for Sse {
         address: "/c/{channel}/sse",
         opens_with: "200 text/event-stream",
         direction: "server to client",
-        framing: "id + 13 B, + 7 B per further line",
+        costs: Costs {
+            open: Cost::of("i + 209", "h", "read + send"),
+            message: Cost::of("p + i + 7 + 6·n", "0", "send"),
+            quiet: Cost::of("3", "0", "send"),
+            quiet_us: Some(limits::HEARTBEAT_US),
+        },
         client: "EventSource",
         reconnects: "by itself, with Last-Event-ID",
         cannot: "carry binary data or CR bare; send",
@@ -97,8 +106,8 @@ impl Mechanism for Sse {
         Ok(sse)
     }
 
-    fn receive(&mut self, bytes: &[u8], _out: &mut Out<'_>) -> Result<usize, Fault> {
-        self.ignored.receive(bytes)
+    fn receive(&mut self, bytes: &[u8], out: &mut Out<'_>) -> Result<usize, Fault> {
+        self.ignored.receive(bytes, out)
     }
 
     fn deliver(&mut self, batch: &Batch<'_>, frames: &mut Frames, out: &mut Out<'_>) {
@@ -186,7 +195,7 @@ pub fn encode(batch: &Batch<'_>, style: Style) -> Frame {
         let _ = write!(id, "{}", event.id);
         made += encode_event(event, &id, style, &mut bytes);
     }
-    Frame::new(bytes, made)
+    Frame::new(bytes, made, batch)
 }
 
 fn encode_event(event: &Event, id: &str, style: Style, bytes: &mut Vec<u8>) -> Bytes {
@@ -267,7 +276,7 @@ mod tests {
         let binary = event(3, Payload::Binary([0xff, 0x00][..].into()));
         let frame = encode(&batch(&[text(1, "hi"), text(2, "a\rb"), binary], None), Style::Bare);
         assert_eq!(
-            frame.bytes.escape_ascii().to_string().replace("\\n", "\n"),
+            frame.bytes().escape_ascii().to_string().replace("\\n", "\n"),
             "id: 7-1\ndata: hi\n\n\
              id: 7-2\nevent: envelope\n\
              data: {\\\"id\\\":\\\"7-2\\\",\\\"time\\\":1000,\\\"channel\\\":\\\"c\\\",\
@@ -283,8 +292,8 @@ mod tests {
         for size in SIZES {
             let frame = encode(&batch(&[text(1, &"x".repeat(size))], None), Style::Bare);
             let id_bytes = "7-1".len() as u64;
-            assert_eq!(frame.made.payload, size as u64);
-            assert_eq!(frame.made.framing, (4 + id_bytes + 1) + (6 + 1) + 1);
+            assert_eq!(frame.made().payload, size as u64);
+            assert_eq!(frame.made().framing, (4 + id_bytes + 1) + (6 + 1) + 1);
         }
     }
 

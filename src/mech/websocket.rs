@@ -20,8 +20,9 @@
 //! 88 02 03 e8                                  close, 1000
 //! ```
 //!
-//! Cost: per message 2 bytes of framing up to 125 bytes of payload, 4 up to 65,535, else 10; the
-//! client's frames carry 4 more for the masking key.
+//! Cost: a message is `p + 2 + 2·[p > 125] + 6·[p > 65535]` bytes and one `send`; the client's
+//! frames carry 4 bytes more. The handshake is `h` bytes, `129` back, and a `read + send`; a ping
+//! of `2` bytes and its pong of `6` are a `send + read`, every 25 s.
 //!
 //! It cannot reconnect by itself, and a bare payload has no cursor: `?envelope=json` adds one.
 //!
@@ -34,7 +35,7 @@ use crate::fault::Fault;
 use crate::frame::{Encoding, Frame, Frames};
 use crate::id::{ChannelKey, Kind};
 use crate::limits;
-use crate::mech::mould::{Act, Address, Card, Door, Dress, Mechanism, Out, Why};
+use crate::mech::mould::{Act, Address, Card, Cost, Costs, Door, Dress, Mechanism, Out, Why};
 use crate::wire::ws_frame::{self, CloseCode, FrameHead, Opcode, Role, encode_frame};
 use crate::wire::ws_message::{Assembler, Message};
 use crate::wire::{json, ws_handshake};
@@ -79,7 +80,12 @@ impl Mechanism for WebSocket {
         address: "/c/{channel}/ws",
         opens_with: "101 Upgrade: websocket",
         direction: "both ways",
-        framing: "2, 4 or 10 B; the client's + 4 B",
+        costs: Costs {
+            open: Cost::of("129", "h", "read + send"),
+            message: Cost::of("p + 2 + 2·[p > 125] + 6·[p > 65535]", "0", "send"),
+            quiet: Cost::of("2", "6", "send + read"),
+            quiet_us: Some(limits::PING_US),
+        },
         client: "WebSocket",
         reconnects: "by the page",
         cannot: "resume by itself; tell a script of a gap without ?envelope=json",
@@ -89,10 +95,7 @@ impl Mechanism for WebSocket {
     fn open(door: &Door<'_>, out: &mut Out<'_>) -> Result<Self, Fault> {
         let handshake = ws_handshake::check(door.head)?;
         let protocol = handshake.protocol(&[ENVELOPE_PROTOCOL, BARE_PROTOCOL]);
-        let dress = match protocol {
-            Some(ENVELOPE_PROTOCOL) => Dress::Envelope,
-            _ => door.dress,
-        };
+        let dress = if protocol == Some(ENVELOPE_PROTOCOL) { Dress::Envelope } else { door.dress };
         let missed = door.replay.gap.map(|gap| gap.missed.to_string());
         let extra = missed.as_deref().map(|missed| ("Pushscope-Gap", missed));
         out.send_head(ws_handshake::encode_answer(&handshake, protocol, extra.as_slice()));
@@ -112,17 +115,15 @@ impl Mechanism for WebSocket {
         };
         socket.greet(door, out);
         if !door.replay.events.is_empty() {
-            let frame = encode(&door.replay, dress);
-            out.share(&frame);
+            out.share(&encode(&door.replay, dress));
         }
-        if let Some(channel) = door.channel {
-            out.act(Act::Subscribe(channel));
-        }
+        out.acts.extend(door.channel.map(Act::Subscribe));
         Ok(socket)
     }
 
     fn receive(&mut self, bytes: &[u8], out: &mut Out<'_>) -> Result<usize, Fault> {
         let received = self.assembler.receive(bytes, out.limits.message_bytes_max)?;
+        out.parsed(received.parsed);
         if self.state == State::Open {
             // Whatever arrives shows that the peer lives.
             self.pings_missed = 0;
@@ -202,13 +203,10 @@ impl WebSocket {
     }
 
     fn message(&mut self, message: Message, out: &mut Out<'_>) {
+        let echoes = self.then == Use::Echo;
         let payload = match message {
-            Message::Text(text) if self.then == Use::Echo => {
-                return echo(Opcode::Text, text.into_bytes(), out);
-            }
-            Message::Binary(bytes) if self.then == Use::Echo => {
-                return echo(Opcode::Binary, bytes, out);
-            }
+            Message::Text(text) if echoes => return echo(Opcode::Text, text.into_bytes(), out),
+            Message::Binary(bytes) if echoes => return echo(Opcode::Binary, bytes, out),
             Message::Text(text) => Payload::Text(text.into()),
             Message::Binary(bytes) => Payload::Binary(bytes.into()),
             // RFC 6455 §5.5.3: with the same application data.
@@ -268,7 +266,7 @@ pub fn encode(batch: &Batch<'_>, dress: Dress) -> Frame {
         }
         made += Bytes::wrapped(bytes.len() - before, payload.len());
     }
-    Frame::new(bytes, made)
+    Frame::new(bytes, made, batch)
 }
 
 /// The same message back: a long one's buffer becomes the payload of our frame, uncopied.
@@ -351,12 +349,12 @@ mod tests {
         let binary = event(2, Payload::Binary([0xff, 0x00][..].into()));
         let events = [text(1, "hi"), binary];
         assert_eq!(
-            &*encode(&batch(&events, None), Dress::Bare).bytes,
+            encode(&batch(&events, None), Dress::Bare).bytes(),
             b"\x81\x02hi\x82\x02\xff\x00"
         );
         let envelope = encode(&batch(&events[..1], None), Dress::Envelope);
         let message = b"\x81\x32{\"id\":\"7-1\",\"time\":1000,\"channel\":\"c\",\"data\":\"hi\"}";
-        assert_eq!(&*envelope.bytes, &message[..], "{}", envelope.bytes.escape_ascii());
+        assert_eq!(envelope.bytes(), &message[..], "{}", envelope.bytes().escape_ascii());
     }
 
     #[test]
@@ -368,7 +366,7 @@ mod tests {
                 126..=65_535 => 4,
                 _ => 10,
             };
-            assert_eq!((frame.made.payload, frame.made.framing), (size as u64, framing));
+            assert_eq!((frame.made().payload, frame.made().framing), (size as u64, framing));
         }
     }
 

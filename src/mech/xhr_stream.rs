@@ -20,8 +20,10 @@
 //! 0                                            the last chunk: the stream is over
 //! ```
 //!
-//! Cost: per message its JSON envelope and a newline, and 4 bytes of chunk beside the hexadecimal
-//! digits of its length.
+//! Cost: a message is `j + 5 + hex(j + 1)` bytes and one `send`: a line of JSON, which is j bytes
+//! (`p + e + i + c + t + 40`) and a newline, in a chunk, which is 4 bytes and the hexadecimal
+//! digits of its length. A stream is asked for with `h` bytes and begins with `i + 2300`, padding
+//! included, for a `read + send`. The heartbeat is `25` bytes and a `send`, every 15 s.
 //!
 //! It cannot be read by `XMLHttpRequest` without keeping all that came before it: `responseText`
 //! only grows. `fetch` reads it piece by piece.
@@ -35,7 +37,7 @@ use crate::fault::Fault;
 use crate::frame::{Encoding, Frame, Frames};
 use crate::id::Kind;
 use crate::limits;
-use crate::mech::mould::{Act, Card, Coding, Door, Ignored, Mechanism, Out, Why};
+use crate::mech::mould::{Act, Card, Coding, Cost, Costs, Door, Ignored, Mechanism, Out, Why};
 use crate::wire::json;
 
 /// A subscriber to a stream of lines.
@@ -53,7 +55,12 @@ impl Mechanism for XhrStream {
         address: "/c/{channel}/stream",
         opens_with: "200 application/x-ndjson, chunked",
         direction: "server to client",
-        framing: "JSON envelope + 5 B and the length of chunk",
+        costs: Costs {
+            open: Cost::of("i + 2300", "h", "read + send"),
+            message: Cost::of("j + 5 + hex(j + 1)", "0", "send"),
+            quiet: Cost::of("25", "0", "send"),
+            quiet_us: Some(limits::HEARTBEAT_US),
+        },
         client: "fetch with a reader, XMLHttpRequest",
         reconnects: "by the page",
         cannot: "forget: responseText only grows",
@@ -72,8 +79,8 @@ impl Mechanism for XhrStream {
         Ok(Self { coding, ignored: Ignored::default(), deadline: out.heartbeat_at() })
     }
 
-    fn receive(&mut self, bytes: &[u8], _out: &mut Out<'_>) -> Result<usize, Fault> {
-        self.ignored.receive(bytes)
+    fn receive(&mut self, bytes: &[u8], out: &mut Out<'_>) -> Result<usize, Fault> {
+        self.ignored.receive(bytes, out)
     }
 
     fn deliver(&mut self, batch: &Batch<'_>, frames: &mut Frames, out: &mut Out<'_>) {
@@ -129,7 +136,7 @@ pub fn encode(batch: &Batch<'_>, coding: Coding) -> Frame {
         line.push(b'\n');
         made += coding.wrap(&line, &mut bytes, payload);
     }
-    Frame::new(bytes, made)
+    Frame::new(bytes, made, batch)
 }
 
 /// Where the stream stands, and padding for browsers that hold back the first bytes.
@@ -199,11 +206,11 @@ mod tests {
         let binary = event(2, Payload::Binary([0xff, 0x00][..].into()));
         let frame = encode(&batch(&[text(1, "hi"), binary], None), Coding::Chunked);
         assert_eq!(
-            frame.bytes.as_ref(),
+            frame.bytes(),
             b"33\r\n{\"id\":\"7-1\",\"time\":1000,\"channel\":\"c\",\"data\":\"hi\"}\n\r\n\
               37\r\n{\"id\":\"7-2\",\"time\":1000,\"channel\":\"c\",\"base64\":\"/wA=\"}\n\r\n",
             "{}",
-            frame.bytes.escape_ascii()
+            frame.bytes().escape_ascii()
         );
     }
 
@@ -213,8 +220,8 @@ mod tests {
             let frame = encode(&batch(&[text(1, &"x".repeat(size))], None), Coding::Chunked);
             let envelope = "{\"id\":\"7-1\",\"time\":1000,\"channel\":\"c\",\"data\":\"\"}\n".len();
             let chunk = format!("{:x}", envelope + size).len() + 4;
-            assert_eq!(frame.made.payload, size as u64);
-            assert_eq!(frame.made.framing, (envelope + chunk) as u64);
+            assert_eq!(frame.made().payload, size as u64);
+            assert_eq!(frame.made().framing, (envelope + chunk) as u64);
         }
     }
 

@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use crate::answer::{Answer, Manner};
 use crate::mech::CARDS;
+use crate::mech::mould::LEGEND;
 use crate::wire::date::Date;
 
 /// A page, or a part of one.
@@ -67,7 +68,7 @@ fn cards_html() -> String {
             card.address,
             card.opens_with,
             card.direction,
-            card.framing,
+            &format!("<code>{}</code>", card.costs.message.down),
             card.client,
             card.reconnects,
             card.cannot,
@@ -82,7 +83,14 @@ fn cards_html() -> String {
         }
         html.push_str("</tr>\n");
     }
-    html.push_str("</tbody>\n</table>");
+    html.push_str("</tbody>\n</table>\n<p class=\"legend\">");
+    for (name, meaning) in LEGEND {
+        html.push_str(&format!("<code>{name}</code>: {meaning}; "));
+    }
+    html.push_str(
+        "<code>hex</code>, <code>dec</code>: how many digits a number has; <code>[…]</code>: 1 if \
+         that is true, else 0. A poll’s answer is followed by the next question.</p>",
+    );
     html
 }
 
@@ -91,7 +99,7 @@ const COLUMNS: [&str; 9] = [
     "Address",
     "Opens with",
     "Direction",
-    "Framing per message",
+    "Bytes per message",
     "Client API",
     "Reconnects",
     "Cannot",

@@ -102,11 +102,11 @@ pub fn encode_message_for_script(event: &Event, into: &mut Vec<u8>) -> Bytes {
 /// Cost: about 40 bytes, a comma between messages, and theirs.
 ///
 /// ```
-/// use pushscope::{event::{Batch, Gap}, id::Id, wire::json::encode_batch};
+/// use pushscope::{event::{Batch, Course, Gap}, id::Id, wire::json::encode_batch};
 ///
 /// let gap = Some(Gap { missed: 3, epoch_changed: false });
-/// let cursor = Id { epoch: 1700, offset: 9 };
-/// let batch = Batch { events: &[], gap, cursor, unread: 0, time_ms: 0 };
+/// let (cursor, course) = (Id { epoch: 1700, offset: 9 }, Course::Replayed);
+/// let batch = Batch { events: &[], gap, cursor, unread: 0, time_ms: 0, course };
 /// let mut bytes = Vec::new();
 /// encode_batch(&batch, &mut bytes);
 /// assert_eq!(bytes, br#"{"messages":[],"next":"1700-9","gap":3}"#);

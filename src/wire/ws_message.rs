@@ -2,6 +2,7 @@
 
 use std::{fmt, mem};
 
+use crate::cost::Bytes;
 use crate::limits::FRAGMENTS_MAX;
 use crate::wire::cursor::Parse;
 use crate::wire::ws_frame::{
@@ -19,38 +20,28 @@ use crate::wire::ws_frame::{
 /// Departs: a message is handed over whole, and has a limit of bytes and of fragments.
 ///
 /// ```
+/// use pushscope::cost::Bytes;
 /// use pushscope::wire::ws_frame::Role;
 /// use pushscope::wire::ws_message::{Assembler, Message, Received};
 ///
 /// let mut assembler = Assembler::new(Role::Server);
 /// let bytes = b"\x01\x03Hel\x80\x02lo\x81";
 /// let received = assembler.receive(bytes, 1024);
-/// assert_eq!(received, Ok(Received { taken: 9, message: Some(Message::Text("Hello".into())) }));
+/// let message = Some(Message::Text("Hello".into()));
+/// assert_eq!(received, Ok(Received { taken: 9, parsed: Bytes::wrapped(9, 5), message }));
 /// ```
 #[derive(Debug)]
 pub struct Assembler {
     from: Role,
     failed: Option<MessageError>,
-    /// Frames of the unfinished message so far.
-    fragments: u32,
-    /// The frame whose payload is arriving.
-    frame: Option<Frame>,
-    /// The payload of an unfinished control frame.
-    control: Option<Box<Control>>,
-    content: Content,
+    /// What nobody needs whose messages come in one piece: most connections never have it.
+    unfinished: Option<Box<Unfinished>>,
 }
 
 impl Assembler {
     /// An assembler of what one side sends.
     pub const fn new(from: Role) -> Self {
-        Self {
-            from,
-            failed: None,
-            fragments: 0,
-            frame: None,
-            control: None,
-            content: Content::Nothing,
-        }
+        Self { from, failed: None, unfinished: None }
     }
 
     /// Takes bytes until a message or a control frame is complete, or nothing is left to take.
@@ -79,41 +70,36 @@ impl Assembler {
         message_bytes_max: usize,
     ) -> Result<Received, MessageError> {
         let mut rest = bytes;
+        let mut parsed = Bytes::ZERO;
         loop {
-            let mut frame = match self.frame.take() {
-                Some(frame) => frame,
+            let arriving = self.unfinished.as_mut().and_then(|unfinished| unfinished.frame.take());
+            let (mut frame, head_bytes) = match arriving {
+                Some(frame) => (frame, 0),
                 None => match ws_frame::parse(rest, self.from)? {
                     Parse::Partial => {
-                        return Ok(Received { taken: bytes.len() - rest.len(), message: None });
+                        let taken = bytes.len() - rest.len();
+                        return Ok(Received { taken, parsed, message: None });
                     }
                     Parse::Complete(head, taken) => {
                         rest = rest.get(taken..).unwrap_or_default();
-                        self.open_frame(head, message_bytes_max)?
+                        (self.open_frame(head, message_bytes_max)?, taken)
                     }
                 },
             };
             let (payload, after) = rest.split_at_checked(frame.left).unwrap_or((rest, &[]));
             rest = after;
             frame.left -= payload.len();
-            let message = if frame.left == 0 {
-                self.end_frame(frame, payload)?
-            } else {
-                self.take_payload(&mut frame, payload)?;
-                self.frame = Some(frame);
-                None
-            };
+            parsed += frame.bytes(head_bytes, payload.len());
+            let message = self.take_payload(frame, payload)?;
+            self.unfinished.take_if(|unfinished| unfinished.is_over());
             if message.is_some() || rest.is_empty() {
-                return Ok(Received { taken: bytes.len() - rest.len(), message });
+                return Ok(Received { taken: bytes.len() - rest.len(), parsed, message });
             }
         }
     }
 
     /// Decides on a frame by its head alone, before anything is kept for it.
-    fn open_frame(
-        &mut self,
-        head: FrameHead,
-        message_bytes_max: usize,
-    ) -> Result<Frame, MessageError> {
+    fn open_frame(&self, head: FrameHead, message_bytes_max: usize) -> Result<Frame, MessageError> {
         let FrameHead { fin, opcode, masking_key, length } = head;
         let key = masking_key.unwrap_or(UNMASKED);
         if opcode.is_control() {
@@ -121,7 +107,7 @@ impl Assembler {
             let left = usize::try_from(length).map_err(|_| FrameError::ControlTooLong)?;
             return Ok(Frame { left, key, opcode, fin });
         }
-        match (opcode, &self.content) {
+        match (opcode, self.content()) {
             (Opcode::Continuation, Content::Nothing) => {
                 return Err(MessageError::ContinuationUnexpected);
             }
@@ -130,77 +116,136 @@ impl Assembler {
             // another message unless an extension has been negotiated."
             _ => return Err(MessageError::MessageInterrupted),
         }
-        if self.fragments == FRAGMENTS_MAX {
+        let fragments = self.unfinished.as_ref().map_or(0, |unfinished| unfinished.fragments);
+        if fragments == FRAGMENTS_MAX {
             return Err(MessageError::FragmentsTooMany);
         }
-        let room = message_bytes_max.saturating_sub(self.content.len());
+        let room = message_bytes_max.saturating_sub(self.content().len());
         let left = usize::try_from(length).ok().filter(|&length| length <= room);
         let left = left.ok_or(MessageError::MessageTooLong)?;
-        match opcode {
-            Opcode::Text => self.content = Content::Text(Text::default()),
-            Opcode::Binary => self.content = Content::Binary(Vec::new()),
-            _ => {}
-        }
-        self.fragments += 1;
         Ok(Frame { left, key, opcode, fin })
     }
 
-    /// Keeps a part of a frame's payload.
-    fn take_payload(&mut self, frame: &mut Frame, payload: &[u8]) -> Result<(), MessageError> {
-        if frame.opcode.is_control() {
-            self.control.get_or_insert_default().append(payload, frame.key);
-        } else {
-            match &mut self.content {
-                Content::Nothing => {}
-                Content::Text(text) => text.append(payload, frame.key)?,
-                Content::Binary(bytes) => append_unmasked(payload, frame.key, bytes),
+    /// Takes a part of a frame's payload, or the last of it, and hands over what it completes.
+    fn take_payload(
+        &mut self,
+        frame: Frame,
+        payload: &[u8],
+    ) -> Result<Option<Message>, MessageError> {
+        if frame.left == 0 && self.is_whole(&frame) {
+            return whole_message(&frame, payload).map(Some);
+        }
+        let unfinished = self.unfinished.get_or_insert_default();
+        if frame.left == 0 {
+            return unfinished.end_frame(frame, payload);
+        }
+        unfinished.keep(frame, payload)?;
+        Ok(None)
+    }
+
+    /// Whether a frame is a whole message of which nothing is kept: it needs no second copy.
+    fn is_whole(&self, frame: &Frame) -> bool {
+        match frame.opcode {
+            Opcode::Continuation => false,
+            Opcode::Text | Opcode::Binary => {
+                frame.fin && matches!(self.content(), Content::Nothing)
+            }
+            Opcode::Ping | Opcode::Pong | Opcode::Close => {
+                self.unfinished.as_ref().is_none_or(|unfinished| unfinished.control.is_none())
             }
         }
-        frame.key.rotate_left(payload.len() % 4);
+    }
+
+    fn content(&self) -> &Content {
+        self.unfinished.as_ref().map_or(&Content::Nothing, |unfinished| &unfinished.content)
+    }
+}
+
+const _: () = assert!(size_of::<Assembler>() <= 16, "every idle connection has one");
+
+/// A message of which more is to come, and the frame that is arriving.
+#[derive(Debug, Default)]
+struct Unfinished {
+    /// Frames of the message that have ended.
+    fragments: u32,
+    /// The frame whose payload is arriving.
+    frame: Option<Frame>,
+    /// The payload of an unfinished control frame.
+    control: Option<Box<Control>>,
+    content: Content,
+}
+
+impl Unfinished {
+    /// Keeps a part of a frame's payload; more of it is to come.
+    fn keep(&mut self, mut frame: Frame, payload: &[u8]) -> Result<(), MessageError> {
+        if !payload.is_empty() {
+            self.append(&frame, payload)?;
+            frame.key.rotate_left(payload.len() % 4);
+        }
+        self.frame = Some(frame);
         Ok(())
     }
 
     /// Keeps the last part of a frame's payload and hands over what is complete with it.
-    fn end_frame(
-        &mut self,
-        mut frame: Frame,
-        payload: &[u8],
-    ) -> Result<Option<Message>, MessageError> {
-        if frame.fin && frame.opcode == Opcode::Text && self.content.len() == 0 {
-            // The whole message is at hand: it needs no second copy.
-            self.end_message();
-            let mut bytes = Vec::new();
-            append_unmasked(payload, frame.key, &mut bytes);
-            return match String::from_utf8(bytes) {
-                Ok(text) => Ok(Some(Message::Text(text))),
-                Err(error) if error.utf8_error().error_len().is_none() => {
-                    Err(MessageError::TextCutOff)
-                }
-                Err(_) => Err(MessageError::TextNotUtf8),
-            };
-        }
-        self.take_payload(&mut frame, payload)?;
+    fn end_frame(&mut self, frame: Frame, payload: &[u8]) -> Result<Option<Message>, MessageError> {
+        self.append(&frame, payload)?;
         if frame.opcode.is_control() {
             let payload = self.control.take().map(|payload| *payload);
             return control_message(frame.opcode, payload.unwrap_or_default()).map(Some);
         }
         if !frame.fin {
+            self.fragments += 1;
             return Ok(None);
         }
-        Ok(match self.end_message() {
+        Ok(match mem::take(&mut self.content) {
             Content::Nothing => None,
             Content::Text(text) => Some(Message::Text(text.end()?)),
             Content::Binary(bytes) => Some(Message::Binary(bytes)),
         })
     }
 
-    fn end_message(&mut self) -> Content {
-        self.fragments = 0;
-        mem::take(&mut self.content)
+    fn append(&mut self, frame: &Frame, payload: &[u8]) -> Result<(), MessageError> {
+        match (frame.opcode, &self.content) {
+            (Opcode::Text, Content::Nothing) => self.content = Content::Text(Text::default()),
+            (Opcode::Binary, Content::Nothing) => self.content = Content::Binary(Vec::new()),
+            _ => {}
+        }
+        match &mut self.content {
+            _ if frame.opcode.is_control() => {
+                self.control.get_or_insert_default().append(payload, frame.key);
+            }
+            Content::Nothing => {}
+            Content::Text(text) => text.append(payload, frame.key)?,
+            Content::Binary(bytes) => append_unmasked(payload, frame.key, bytes),
+        }
+        Ok(())
+    }
+
+    /// Whether nothing more is to come, neither of a message nor of a frame.
+    const fn is_over(&self) -> bool {
+        self.frame.is_none() && self.control.is_none() && matches!(self.content, Content::Nothing)
     }
 }
 
-const _: () = assert!(size_of::<Assembler>() <= 64, "every idle connection has one");
+/// The message, or the control frame, whose payload is all at hand.
+fn whole_message(frame: &Frame, payload: &[u8]) -> Result<Message, MessageError> {
+    if frame.opcode.is_control() {
+        let mut control = Control::default();
+        control.append(payload, frame.key);
+        return control_message(frame.opcode, control);
+    }
+    let mut bytes = Vec::new();
+    append_unmasked(payload, frame.key, &mut bytes);
+    if frame.opcode == Opcode::Binary {
+        return Ok(Message::Binary(bytes));
+    }
+    String::from_utf8(bytes).map(Message::Text).map_err(|error| {
+        match error.utf8_error().error_len() {
+            None => MessageError::TextCutOff,
+            Some(_) => MessageError::TextNotUtf8,
+        }
+    })
+}
 
 fn control_message(opcode: Opcode, payload: Control) -> Result<Message, MessageError> {
     Ok(match opcode {
@@ -225,6 +270,9 @@ fn append_unmasked(payload: &[u8], key: [u8; 4], into: &mut Vec<u8>) {
 pub struct Received {
     /// Bytes taken from the front of those given.
     pub taken: usize,
+    /// The same bytes by kind: heads of data frames, masking keys included, are framing; control
+    /// frames are control, head and payload.
+    pub parsed: Bytes,
     /// The message or control frame that the last of them completed.
     pub message: Option<Message>,
 }
@@ -301,6 +349,17 @@ struct Frame {
     key: [u8; 4],
     opcode: Opcode,
     fin: bool,
+}
+
+impl Frame {
+    /// What bytes of its head and of its payload are for.
+    const fn bytes(&self, head: usize, payload: usize) -> Bytes {
+        if self.opcode.is_control() {
+            Bytes::control(head + payload)
+        } else {
+            Bytes::wrapped(head + payload, payload)
+        }
+    }
 }
 
 /// What an unfinished message has brought so far.

@@ -228,9 +228,9 @@ fn a_burst_makes_the_engine_crowded_once() {
     world.tell("w", request(Kind::WebSocket, "/c/news/ws"));
     let token = world.token("w");
     assert!(!world.engine.take_crowded());
-    world.engine.receive(token, &masked(0x81, b"x").repeat(64));
+    world.give(token, &masked(0x81, b"x").repeat(64));
     assert!(!world.engine.take_crowded(), "a few messages wait for the end of the turn");
-    world.engine.receive(token, &masked(0x81, b"x").repeat(9_000));
+    world.give(token, &masked(0x81, b"x").repeat(9_000));
     assert!(world.engine.take_crowded());
     assert!(!world.engine.take_crowded(), "it says so once");
     world.turn();

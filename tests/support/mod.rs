@@ -3,9 +3,11 @@
 #![allow(dead_code, unused_imports, reason = "each test uses its own part of the world")]
 
 mod client;
+mod formula;
 mod witness;
 mod world;
 
 pub(crate) use client::{Client, Dress, UPGRADE, address, request};
+pub(crate) use formula::{evaluate, names};
 pub(crate) use witness::{Answer, Heard, Message, Seen, answers, frames, hear};
 pub(crate) use world::{World, masked};

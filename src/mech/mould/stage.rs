@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::answer::Manner;
 use crate::clock::{Instant, Now};
 use crate::cost::Account;
-use crate::event::{Batch, Event, Gap, Payload};
+use crate::event::{Batch, Course, Event, Gap, Payload};
 use crate::fault::Fault;
 use crate::frame::Frames;
 use crate::id::{ChannelKey, Id};
@@ -100,7 +100,7 @@ impl Stage {
         let mut slices = [std::io::IoSlice::new(&[]); 16];
         let count = self.queue.gather(&mut slices);
         let bytes: Vec<u8> = slices[..count].iter().flat_map(|slice| slice.to_vec()).collect();
-        self.queue.sent(bytes.len());
+        self.queue.sent(bytes.len(), &mut Vec::new());
         self.account.taken += bytes.len() as u64;
         assert!(self.account.balances(0), "{:?}", self.account);
         bytes
@@ -129,13 +129,13 @@ pub(crate) fn text(offset: u64, text: &str) -> Event {
 /// A message of any kind.
 pub(crate) fn event(offset: u64, payload: Payload) -> Event {
     let id = Id { epoch: 7, offset };
-    Event { id, time_ms: 1_000, channel: Arc::from("c"), name: None, payload }
+    Event { id, time_ms: 1_000, at: Instant::ZERO, channel: Arc::from("c"), name: None, payload }
 }
 
 /// A batch of these messages, of which the first has been read.
 pub(crate) fn batch(events: &[Event], gap: Option<Gap>) -> Batch<'_> {
     let cursor = events.last().map_or(Id { epoch: 7, offset: 9 }, |event| event.id);
-    Batch { events, gap, cursor, unread: 4, time_ms: 1_000 }
+    Batch { events, gap, cursor, unread: 4, time_ms: 1_000, course: Course::CaughtUp }
 }
 
 /// Sizes of payloads around which framings change.

@@ -1,11 +1,14 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::clock::Instant;
+use crate::event::Course;
 
 fn event(name: Option<&str>, payload: Payload) -> Event {
     Event {
         id: Id { epoch: 17, offset: 2 },
         time_ms: 99,
+        at: Instant::ZERO,
         channel: "c".into(),
         name: name.map(Into::into),
         payload,
@@ -137,7 +140,14 @@ fn a_batch_comes_back_with_its_gap() {
         Some(Gap { missed: 3, epoch_changed: false }),
     ] {
         for events in [events.as_slice(), &[]] {
-            let batch = Batch { events, gap, cursor: next, unread: 0, time_ms: 0 };
+            let batch = Batch {
+                events,
+                gap,
+                cursor: next,
+                unread: 0,
+                time_ms: 0,
+                course: Course::Replayed,
+            };
             let mut bytes = Vec::new();
             let made = encode_batch(&batch, &mut bytes);
             let payload: usize = events.iter().map(|event| event.payload.bytes().len()).sum();

@@ -19,14 +19,24 @@ fn control(payload: &[u8]) -> Control {
     control
 }
 
-/// Everything that `reads` bring, then what ended it. The caller's remainder is kept.
+/// Everything that `reads` bring, then what ended it.
 fn receive_all<'b>(
     from: Role,
     reads: impl Iterator<Item = &'b [u8]>,
     message_bytes_max: usize,
 ) -> (Vec<Message>, Option<MessageError>) {
+    let (messages, _, error) = receive_booked(from, reads, message_bytes_max);
+    (messages, error)
+}
+
+/// The same, and what the bytes were. The caller's remainder is kept.
+fn receive_booked<'b>(
+    from: Role,
+    reads: impl Iterator<Item = &'b [u8]>,
+    message_bytes_max: usize,
+) -> (Vec<Message>, Bytes, Option<MessageError>) {
     let mut assembler = Assembler::new(from);
-    let mut messages = Vec::new();
+    let (mut messages, mut booked) = (Vec::new(), Bytes::ZERO);
     let mut held: Vec<u8> = Vec::new();
     for read in reads {
         held.extend_from_slice(read);
@@ -35,10 +45,12 @@ fn receive_all<'b>(
                 Err(error) => {
                     let again = assembler.receive(b"", message_bytes_max);
                     assert_eq!(again, Err(error), "a failed assembler stays failed");
-                    return (messages, Some(error));
+                    return (messages, booked, Some(error));
                 }
-                Ok(Received { taken, message }) => {
+                Ok(Received { taken, parsed, message }) => {
                     held.drain(..taken);
+                    assert_eq!(parsed.total(), taken as u64, "each byte is booked once");
+                    booked += parsed;
                     match message {
                         Some(message) => messages.push(message),
                         None => break,
@@ -48,7 +60,7 @@ fn receive_all<'b>(
         }
         assert!(held.len() <= 13, "only an unfinished head is left");
     }
-    (messages, None)
+    (messages, booked, None)
 }
 
 fn whole(from: Role, bytes: &[u8], max: usize) -> (Vec<Message>, Option<MessageError>) {
@@ -179,7 +191,7 @@ fn nothing_is_kept_for_what_is_only_announced() {
     let mut assembler = Assembler::new(Role::Server);
     let announced = b"\x82\x7f\x00\x00\x00\x00\x40\x00\x00\x00";
     assert!(assembler.receive(announced, usize::MAX).is_ok());
-    assert!(matches!(&assembler.content, Content::Binary(bytes) if bytes.capacity() == 0));
+    assert!(assembler.unfinished.is_some_and(|unfinished| unfinished.content.len() == 0));
 }
 
 #[test]
@@ -192,10 +204,40 @@ fn an_idle_assembler_owns_no_heap() {
             assert_eq!(received.message, Some(message));
             bytes = bytes.get(received.taken..).unwrap();
         }
-        assert!(matches!(assembler.content, Content::Nothing));
-        assert!(assembler.control.is_none() && assembler.frame.is_none());
-        assert_eq!(assembler.fragments, 0);
+        assert!(assembler.unfinished.is_none());
     }
+}
+
+#[test]
+fn what_comes_in_one_piece_is_never_unfinished() {
+    let mut assembler = Assembler::new(Role::Server);
+    for bytes in [b"\x81\x01a".as_slice(), b"\x82\x00", b"\x89\x02hi", b"\x8a\x00"] {
+        assert!(assembler.receive(bytes, 1).unwrap().message.is_some());
+        assert!(assembler.unfinished.is_none(), "{bytes:?}");
+    }
+    assert!(assembler.receive(b"\x02\x01a", 1).unwrap().message.is_none());
+    assert!(assembler.unfinished.is_some());
+}
+
+#[test]
+fn bytes_are_booked_by_what_they_are_for() {
+    let text = frame(true, Opcode::Text, b"hello", Role::Client);
+    let first = frame(false, Opcode::Binary, b"abc", Role::Client);
+    let ping = frame(true, Opcode::Ping, b"hi", Role::Client);
+    let long = frame(true, Opcode::Continuation, &[7; 126], Role::Client);
+    let wire = [text, first, ping, long].concat();
+    let booked = Bytes { head: 0, framing: 6 + 6 + 8, payload: 5 + 3 + 126, control: 6 + 2 };
+    for size in [1, 2, 3, 5, 7, 11, wire.len()] {
+        let (_, sum, error) = receive_booked(Role::Client, wire.chunks(size), 1024);
+        assert_eq!((sum, error), (booked, None), "pieces of {size}");
+    }
+}
+
+#[test]
+fn an_error_books_nothing() {
+    let mut assembler = Assembler::new(Role::Server);
+    assert!(assembler.receive(b"\x81\x01a\xff", 10).is_ok_and(|received| received.taken == 3));
+    assert_eq!(assembler.receive(b"\xff", 10), Err(FrameError::ReservedBitSet.into()));
 }
 
 /// A message and where its fragments end, or a control frame.
@@ -263,6 +305,29 @@ proptest! {
         prop_assert_eq!(&byte_by_byte(Role::Client, &wire, usize::MAX), &complete);
         let cut = receive_all(Role::Client, pieces(&wire, &cuts).into_iter(), usize::MAX);
         prop_assert_eq!(&cut, &complete);
+    }
+
+    #[test]
+    fn bytes_are_booked_alike_however_they_are_cut(
+        sent in proptest::collection::vec(sent(), 0..6),
+        cuts in proptest::collection::vec(any::<proptest::sample::Index>(), 0..12),
+    ) {
+        let mut wire = Vec::new();
+        let mut booked = Bytes::ZERO;
+        for sent in &sent {
+            let before = wire.len();
+            put_on_the_wire(sent, &mut wire);
+            let total = wire.len() - before;
+            booked += match sent {
+                Sent::Text(text, _) => Bytes::wrapped(total, text.len()),
+                Sent::Binary(bytes, _) => Bytes::wrapped(total, bytes.len()),
+                Sent::Ping(_) => Bytes::control(total),
+            };
+        }
+        for reads in [vec![&wire[..]], wire.chunks(1).collect(), pieces(&wire, &cuts)] {
+            let (_, sum, error) = receive_booked(Role::Client, reads.into_iter(), usize::MAX);
+            prop_assert_eq!((sum, error), (booked, None));
+        }
     }
 
     #[test]

@@ -1,0 +1,190 @@
+//! What the ledger is told about connections, and what it tells about them.
+
+use super::Engine;
+use crate::answer::{Answer, Manner};
+use crate::clock::Instant;
+use crate::conn::{Asked, State};
+use crate::cost::{Bytes, Kernel, Owner, Phase, Syscall};
+use crate::fault::Fault;
+use crate::id::Token;
+use crate::ledger::Snapshot;
+use crate::metrics;
+use crate::route::{Reading, Witness};
+use crate::statement::{Receipt, Statement};
+
+impl Engine {
+    /// A system call was made for a connection.
+    pub fn book(&mut self, token: Token, call: Syscall) {
+        let Some(conn) = self.conns.get_mut(token.index as usize) else { return };
+        if conn.generation == token.generation {
+            self.ledger.book_for(&mut conn.account, conn.owner, call);
+        }
+    }
+
+    /// A system call was made for somebody who has no connection, or none any more.
+    pub fn book_for(&mut self, owner: Owner, call: Syscall) {
+        self.ledger.book(owner, call);
+    }
+
+    /// What follows is spent on accepting.
+    pub fn enter_accept(&mut self) {
+        self.ledger.enter(Phase::Accept, Some(Owner::Loop));
+    }
+
+    /// What follows is spent on reading from this connection; whether its input may be read now.
+    pub fn enter_receive(&mut self, token: Token) -> bool {
+        let Some(conn) = self.conn(token) else { return false };
+        let (owner, is_reading) = (conn.owner, !conn.is_paused());
+        self.ledger.enter(Phase::Receive, owner);
+        is_reading
+    }
+
+    /// The socket took so many bytes.
+    pub fn sent(&mut self, token: Token, bytes: usize) {
+        let now = self.turn.now.at;
+        let Some(conn) = self.conns.get_mut(token.index as usize) else { return };
+        if conn.generation != token.generation {
+            return;
+        }
+        let (was_full, was_paused) = (conn.is_full(), conn.is_paused());
+        conn.sent(bytes, now, &mut self.done);
+        if was_full && !conn.is_full() {
+            conn.resume(now);
+            if !conn.tail.is_empty() {
+                self.ready.push(token);
+            }
+        }
+        if was_paused && !conn.is_paused() {
+            self.unpaused.push(token);
+        }
+        if let (Some(owner), false) = (conn.owner, self.done.is_empty()) {
+            self.ledger.delivered(owner, &self.done);
+        }
+        self.done.clear();
+    }
+
+    /// The connection works for this owner from now on: what it has cost so far is another's.
+    pub(super) fn claim(&mut self, index: u32, owner: Owner) {
+        let Some(conn) = self.conns.get_mut(index as usize) else { return };
+        if let Some(former) = conn.owner.filter(|former| *former != owner) {
+            self.ledger.fold(former, &mut conn.account, conn.queue.bytes());
+        }
+        conn.owner = Some(owner);
+        self.ledger.claim(owner);
+    }
+
+    /// Books what bytes of the peer's were.
+    pub(super) fn parsed(&mut self, index: u32, bytes: Bytes) {
+        if let Some(conn) = self.conns.get_mut(index as usize) {
+            conn.account.parsed += bytes;
+        }
+    }
+
+    /// Whether somebody has asked for what the kernel knows of open connections.
+    pub const fn inquires(&self) -> bool {
+        !self.inquiries.is_empty()
+    }
+
+    /// What the kernel says about an open connection.
+    pub fn witness_open(&mut self, token: Token, kernel: Kernel) {
+        let Some(conn) = self.conn(token) else { return };
+        let owner = conn.owner.unwrap_or(Owner::Request);
+        if let Some(witnessed) = &mut self.witnessed {
+            witnessed[owner.place()] += kernel;
+        }
+    }
+
+    /// What the kernel says about a connection that is about to be closed.
+    pub fn witness_closed(&mut self, owner: Owner, kernel: Kernel) {
+        self.ledger.witness(owner, kernel);
+    }
+
+    /// Everything that everybody has cost so far.
+    pub fn snapshot(&mut self) -> Snapshot {
+        let mut snapshot = self.ledger.snapshot(self.turn.now.at);
+        for (_, conn) in &self.conns {
+            let row = snapshot.row(conn.owner.unwrap_or(Owner::Request));
+            let waiting = conn.account.received - conn.account.parsed.total();
+            row.add_open(&conn.account, conn.queue.bytes(), waiting, conn.held_bytes());
+        }
+        for (owner, kernel) in self.witnessed.iter().flat_map(|all| Owner::all().zip(**all)) {
+            snapshot.row(owner).kernel_open = Some(kernel);
+        }
+        snapshot
+    }
+
+    /// Answers a question about costs; one that the kernel is to be asked for waits for the end of
+    /// the turn.
+    pub(super) fn read_ledger(&mut self, index: u32, reading: Reading, manner: &Manner) {
+        let answer = match reading {
+            Reading::Statement { since, witness: Witness::Kernel } => {
+                return self.inquire(index, since, manner);
+            }
+            Reading::Statement { since, witness: Witness::Ledger } => self.state(since, manner),
+            Reading::Metrics => {
+                let statement = Statement::of(&self.snapshot(), self.turn.now);
+                let text = metrics::encode(&statement);
+                Ok(manner.whole(200, &self.turn.date, metrics::CONTENT_TYPE, text.as_bytes()))
+            }
+            Reading::Receipt { channel, id } => {
+                let receipt = self.ledger.receipt(&channel, id);
+                let receipt = receipt.map(|receipt| Receipt::of(&channel, id, &receipt));
+                let json = |receipt| manner.json(200, &self.turn.date, &receipt);
+                receipt.map(json).ok_or(Fault::ReceiptUnknown)
+            }
+        };
+        self.answer_or_refuse(index, answer, manner);
+    }
+
+    /// Answers whoever has asked for what the kernel knows.
+    pub(super) fn answer_inquiries(&mut self) {
+        while let Some(token) = self.inquiries.pop() {
+            let Some(conn) = self.conn(token) else { continue };
+            let State::Asking(asked) = &conn.state else { continue };
+            let (since, manner) = (asked.since, asked.manner.clone());
+            let answer = self.state(since, &manner);
+            self.answer_or_refuse(token.index, answer, &manner);
+        }
+        self.witnessed = None;
+    }
+
+    /// Whoever has asked will say nothing more: it is answered, and closed then.
+    pub(super) fn answer_last(&mut self, index: u32) {
+        let Some(conn) = self.conns.get_mut(index as usize) else { return };
+        conn.keep_alive = false;
+    }
+
+    fn inquire(&mut self, index: u32, since: Option<u64>, manner: &Manner) {
+        let Some(conn) = self.conns.get_mut(index as usize) else { return };
+        conn.state = State::Asking(Box::new(Asked { since, manner: manner.clone() }));
+        self.inquiries.push(Token { index, generation: conn.generation });
+        self.witnessed = Some(Box::default());
+    }
+
+    /// A statement of account, which is kept to be subtracted from later ones.
+    fn state(&mut self, since: Option<u64>, manner: &Manner) -> Result<Answer, Fault> {
+        let earlier = match since {
+            Some(name) => Some(self.snapshots.find(name).ok_or(Fault::SnapshotUnknown)?.clone()),
+            None => None,
+        };
+        let snapshot = self.snapshot();
+        let name = self.snapshots.keep(snapshot.clone());
+        let span_us = snapshot.at.since(earlier.as_ref().map_or(Instant::ZERO, |one| one.at));
+        let snapshot = match &earlier {
+            Some(earlier) => snapshot.since(earlier),
+            None => snapshot,
+        };
+        let statement = Statement {
+            snapshot: name.to_string(),
+            since: since.map(|since| since.to_string()),
+            span_us,
+            ..Statement::of(&snapshot, self.turn.now)
+        };
+        Ok(manner.json(200, &self.turn.date, &statement))
+    }
+
+    fn answer_or_refuse(&mut self, index: u32, answer: Result<Answer, Fault>, manner: &Manner) {
+        let answer = answer.unwrap_or_else(|fault| manner.refusal(fault, &self.turn.date, ""));
+        self.answer(index, answer);
+    }
+}

@@ -1,0 +1,340 @@
+//! The ledger: an account for every owner, so that nothing that the loop does is unattributed.
+//!
+//! A connection keeps its own account. When the connection closes, or when another owner takes it
+//! over, the account is folded into the owner's row; a snapshot adds those that are still open.
+//! What no connection can know — CPU time, heap, delays — is booked in the rows directly, by runs
+//! of the same owner: see [`meter`].
+//!
+//! Without the feature `ledger` all of it compiles to nothing but the books of each connection.
+
+pub mod meter;
+pub mod receipts;
+mod snapshot;
+
+pub use snapshot::{Snapshot, Snapshots};
+
+use hdrhistogram::Histogram;
+
+use crate::clock::{Instant, Now};
+use crate::cost::{Account, Bytes, Calls, Heap, Kernel, Owner, Phase, Syscall};
+use crate::event::{Batch, Course};
+use crate::frame::Frame;
+use crate::id::{Id, Kind};
+use crate::ledger::meter::{Gauge, Meter, Run};
+use crate::ledger::receipts::Receipts;
+
+/// Whether this build keeps a ledger.
+pub const ON: bool = cfg!(feature = "ledger");
+
+/// An account for every owner, and a receipt for every message.
+#[derive(Debug)]
+pub struct Ledger {
+    rows: Vec<Row>,
+    meter: Meter,
+    receipts: Receipts,
+}
+
+/// The account of one owner.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// Times that it was opened.
+    pub opened: u64,
+    /// How many are open.
+    pub open: u64,
+    /// Time for which they were open, summed over all of them, in microseconds.
+    pub open_us: u64,
+    /// Until when that is known.
+    open_until: Instant,
+    /// Messages whose last byte the kernel took.
+    pub deliveries: u64,
+    /// Deadlines that have passed.
+    pub ticks: u64,
+    /// Bytes that were queued when it took connections over.
+    pub brought: u64,
+    /// Bytes that the codecs made.
+    pub made: Bytes,
+    /// Bytes that the sockets took.
+    pub taken: u64,
+    /// Bytes that wait for a socket; known in a snapshot.
+    pub queued: u64,
+    /// Bytes that were thrown away unsent.
+    pub dropped: u64,
+    /// Bytes that were queued when another owner took connections over.
+    pub carried: u64,
+    /// Bytes that the codecs parsed.
+    pub parsed: Bytes,
+    /// Bytes that the sockets gave.
+    pub read: u64,
+    /// Bytes that wait for a parser; known in a snapshot.
+    pub waiting: u64,
+    /// System calls.
+    pub calls: Calls,
+    /// What the allocator was asked for.
+    pub heap: Heap,
+    /// Memory that open connections hold, in bytes; known in a snapshot.
+    pub held_bytes: u64,
+    /// CPU time by phase, in nanoseconds.
+    pub cpu_ns: [u64; Phase::ALL.len()],
+    /// From publishing until the kernel had the last byte, in microseconds.
+    pub delays: Histogram<u64>,
+    /// The kernel's own count of closed connections.
+    pub kernel: Kernel,
+    /// The kernel's own count of open connections; known in a snapshot that asked for it.
+    pub kernel_open: Option<Kernel>,
+}
+
+impl Ledger {
+    /// An empty ledger, whose clocks are those of `gauge`.
+    pub fn new(gauge: Gauge) -> Self {
+        Self {
+            rows: Owner::all().map(|_| Row::new()).collect(),
+            meter: Meter::new(gauge),
+            receipts: Receipts::default(),
+        }
+    }
+
+    /// The account of an owner, without what open connections hold.
+    fn row(&mut self, owner: Owner) -> &mut Row {
+        // There is a row for every owner: `Owner::place` numbers them.
+        &mut self.rows[owner.place()]
+    }
+
+    /// A turn begins, now.
+    pub fn begin(&mut self, now: Now) {
+        self.meter.begin(now.at);
+    }
+
+    /// A turn ends: the loop may sleep. Now and then the time that was spent is booked.
+    pub fn pause(&mut self) {
+        if !ON {
+            return;
+        }
+        self.cut();
+        self.meter.pause();
+        if self.meter.is_due() {
+            self.settle();
+        }
+    }
+
+    /// Books all time that was spent so far: the rows add up to the thread's CPU time then.
+    pub fn settle(&mut self) {
+        if !ON {
+            return;
+        }
+        self.cut();
+        self.row(Owner::Loop).calls.book(Syscall::CpuClock);
+        let rows = &mut self.rows;
+        self.meter.settle(|owner, phase, ns| rows[owner.place()].cpu_ns[phase as usize] += ns);
+    }
+
+    /// What follows is this phase, for this owner; nobody knows yet for whom when it is none.
+    pub fn enter(&mut self, phase: Phase, owner: Option<Owner>) {
+        if ON && !self.meter.is_in(phase, owner) {
+            self.cut();
+            self.meter.enter(phase, owner);
+        }
+    }
+
+    /// The run that is going on, to come back to.
+    pub const fn run(&self) -> Run {
+        self.meter.run()
+    }
+
+    /// The run that is going on turns out to be for this owner.
+    pub fn claim(&mut self, owner: Owner) {
+        if !ON {
+            return;
+        }
+        let run = self.meter.run();
+        if run.owner.is_none() {
+            self.meter.name(owner);
+        } else {
+            self.enter(run.phase, Some(owner));
+        }
+    }
+
+    /// Ends the run that is going on, and books it.
+    fn cut(&mut self) {
+        let Some(cut) = self.meter.cut() else { return };
+        self.row(cut.owner).heap += cut.heap;
+        self.receipts.share(&cut);
+    }
+
+    /// Books a system call that no connection has made.
+    pub fn book(&mut self, owner: Owner, call: Syscall) {
+        if ON {
+            self.row(owner).calls.book(call);
+        }
+    }
+
+    /// Books a system call of a connection.
+    pub fn book_for(&mut self, account: &mut Account, owner: Option<Owner>, call: Syscall) {
+        if ON && !account.calls.book(call) {
+            // It has counted as far as it can: what there is goes to its owner's row.
+            let row = self.row(owner.unwrap_or(Owner::Request));
+            row.calls.add(&account.calls);
+            account.calls = Calls::default();
+            row.calls.book(call);
+        }
+    }
+
+    /// A deadline has passed.
+    pub fn tick(&mut self, owner: Owner) {
+        self.row(owner).ticks += 1;
+    }
+
+    /// A mechanism was opened.
+    pub fn opened(&mut self, kind: Kind, now: Instant) {
+        let row = self.row(Owner::Mech(kind));
+        row.pass(now);
+        row.opened += 1;
+        row.open += 1;
+    }
+
+    /// A mechanism was closed.
+    pub fn closed(&mut self, kind: Kind, now: Instant) {
+        let row = self.row(Owner::Mech(kind));
+        row.pass(now);
+        row.open = row.open.saturating_sub(1);
+    }
+
+    /// Folds an account into its owner's row. `queued` bytes go with the connection to the next
+    /// owner, whose account begins with them.
+    pub fn fold(&mut self, owner: Owner, account: &mut Account, queued: u64) {
+        let row = self.row(owner);
+        row.add(account);
+        row.carried += queued;
+        *account = Account {
+            brought: queued,
+            received: account.received - account.parsed.total(),
+            ..Account::default()
+        };
+    }
+
+    /// The kernel's own count of a connection that is about to be closed.
+    pub fn witness(&mut self, owner: Owner, kernel: Kernel) {
+        self.row(owner).kernel += kernel;
+    }
+
+    /// How a batch is handed over that was just published: with a receipt, whose number marks its
+    /// frames.
+    pub fn course(&mut self, batch: &Batch<'_>) -> Course {
+        let number = if ON { self.receipts.open(batch) } else { None };
+        number.map_or(Course::Replayed, Course::Live)
+    }
+
+    /// A batch was queued for so many subscribers of a mechanism, in this run.
+    pub fn queued(&mut self, course: Course, kind: Kind, subscribers: u32) {
+        if let Course::Live(number) = course {
+            self.receipts.queued(number, kind, subscribers);
+        }
+    }
+
+    /// One system call has taken the last bytes of these frames.
+    pub fn delivered(&mut self, owner: Owner, frames: &[Frame]) {
+        let Owner::Mech(kind) = owner else { return };
+        if !ON {
+            return;
+        }
+        let now = self.meter.now();
+        let messages: u32 = frames.iter().map(|frame| frame.messages().count()).sum();
+        let row = &mut self.rows[owner.place()];
+        for frame in frames {
+            row.deliver(frame, now);
+            self.receipts.delivered(frame, kind, messages, now);
+        }
+    }
+
+    /// What a message has cost so far, if its receipt is still there.
+    pub fn receipt(&self, channel: &str, id: Id) -> Option<receipts::Receipt<'_>> {
+        self.receipts.find(channel, id)
+    }
+
+    /// The rows as they are now, to which the caller adds what is open.
+    pub fn snapshot(&mut self, now: Instant) -> Snapshot {
+        self.settle();
+        for row in &mut self.rows {
+            row.pass(now);
+        }
+        Snapshot { at: now, rows: self.rows.clone(), heap_counted: self.meter.heap_counted() }
+    }
+}
+
+impl Row {
+    fn new() -> Self {
+        Self {
+            opened: 0,
+            open: 0,
+            open_us: 0,
+            open_until: Instant::ZERO,
+            deliveries: 0,
+            ticks: 0,
+            brought: 0,
+            made: Bytes::ZERO,
+            taken: 0,
+            queued: 0,
+            dropped: 0,
+            carried: 0,
+            parsed: Bytes::ZERO,
+            read: 0,
+            waiting: 0,
+            calls: Calls::default(),
+            heap: Heap::default(),
+            held_bytes: 0,
+            cpu_ns: [0; Phase::ALL.len()],
+            delays: delays(),
+            kernel: Kernel::default(),
+            kernel_open: None,
+        }
+    }
+
+    /// Adds the books of a connection, but for what it has not parsed.
+    fn add(&mut self, account: &Account) {
+        self.brought += account.brought;
+        self.made += account.made;
+        self.taken += account.taken;
+        self.dropped += account.dropped;
+        self.parsed += account.parsed;
+        self.read += account.parsed.total();
+        self.calls.add(&account.calls);
+    }
+
+    /// Adds a connection that is open: its books, and what it holds.
+    pub fn add_open(&mut self, account: &Account, queued: u64, waiting: u64, held_bytes: u64) {
+        self.add(account);
+        self.queued += queued;
+        self.read += waiting;
+        self.waiting += waiting;
+        self.held_bytes += held_bytes;
+    }
+
+    /// Whether every byte is accounted for.
+    pub fn balances(&self) -> bool {
+        self.brought + self.made.total() == self.taken + self.queued + self.dropped + self.carried
+            && self.read == self.parsed.total() + self.waiting
+    }
+
+    /// Books that those who are open have been so until now.
+    fn pass(&mut self, now: Instant) {
+        self.open_us += self.open * now.since(self.open_until);
+        self.open_until = now;
+    }
+
+    fn deliver(&mut self, frame: &Frame, now: Instant) {
+        let messages = frame.messages();
+        self.deliveries += u64::from(messages.count());
+        if messages.course == Course::Replayed {
+            return;
+        }
+        for (at, count) in messages.published() {
+            // A histogram that grows by itself takes every value.
+            let _ = self.delays.record_n(now.since(*at), u64::from(*count));
+        }
+    }
+}
+
+/// Two significant digits, and as long as it needs to be.
+fn delays() -> Histogram<u64> {
+    #[allow(clippy::expect_used, reason = "a constant that the crate takes: 0 to 5 digits")]
+    Histogram::new(2).expect("two digits")
+}

@@ -1,0 +1,233 @@
+//! Where the loop's time goes, by runs: consecutive work of one phase for one owner.
+//!
+//! The thread's CPU clock is a system call, so it is not asked at every event, nor at every turn:
+//! a run is measured on the monotonic clock, which costs no call, and once in a while what the
+//! CPU clock says is spread over the runs since the last time. What they do not explain is the
+//! loop's own: waiting, and the calls around it. When the kernel ran something else in between,
+//! the runs explain more than there is, and all are told shorter in proportion. Either way the
+//! rows add up to the thread's CPU time exactly.
+
+use crate::clock::Instant;
+use crate::cost::{Heap, Owner, Phase};
+use crate::limits;
+
+/// The clocks of a loop, as values: whoever has none gives some that stand still.
+#[derive(Clone, Copy, Debug)]
+pub struct Gauge {
+    /// A monotonic clock, in nanoseconds.
+    pub time_ns: fn() -> u64,
+    /// CPU time of the loop's thread, in nanoseconds.
+    pub cpu_ns: fn() -> u64,
+    /// What the allocator was asked for on the loop's thread.
+    pub heap: fn() -> Heap,
+}
+
+impl Gauge {
+    /// Clocks that stand still.
+    pub const STILL: Self = Self { time_ns: || 0, cpu_ns: || 0, heap: Heap::default };
+}
+
+/// What the loop is doing, and for whom.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Run {
+    /// What it is doing.
+    pub phase: Phase,
+    /// For whom, once that is known.
+    pub owner: Option<Owner>,
+}
+
+/// A run that is over.
+#[derive(Clone, Copy, Debug)]
+pub struct Cut {
+    /// For whom it was.
+    pub owner: Owner,
+    /// How long it was, in nanoseconds of the monotonic clock.
+    pub ns: u64,
+    /// What the allocator was asked for in it.
+    pub heap: Heap,
+}
+
+/// The stopwatch of a loop.
+#[derive(Debug)]
+pub struct Meter {
+    gauge: Gauge,
+    run: Run,
+    /// When the run began; none between two turns.
+    since_ns: Option<u64>,
+    heap: Heap,
+    /// When this turn began, on both clocks.
+    turn: (Instant, u64),
+    /// Runs since the CPU clock was last asked, in nanoseconds of the monotonic clock.
+    spent_ns: [[u64; Phase::ALL.len()]; Owner::COUNT],
+    spent_all_ns: u64,
+    /// What the CPU clock said then.
+    cpu_ns: Option<u64>,
+}
+
+impl Meter {
+    /// A stopwatch that has not begun.
+    pub fn new(gauge: Gauge) -> Self {
+        Self {
+            gauge,
+            run: TURN,
+            since_ns: None,
+            heap: Heap::default(),
+            turn: (Instant::ZERO, 0),
+            spent_ns: Default::default(),
+            spent_all_ns: 0,
+            cpu_ns: None,
+        }
+    }
+
+    /// A turn begins, now. The first one begins the count, on the thread that runs the loop.
+    pub fn begin(&mut self, now: Instant) {
+        if self.cpu_ns.is_none() {
+            self.cpu_ns = Some((self.gauge.cpu_ns)());
+        }
+        let ns = (self.gauge.time_ns)();
+        self.turn = (now, ns);
+        self.run = TURN;
+        self.since_ns = Some(ns);
+        self.heap = (self.gauge.heap)();
+    }
+
+    /// The time now, on the clock of deadlines.
+    pub fn now(&self) -> Instant {
+        let (at, ns) = self.turn;
+        at.after((self.gauge.time_ns)().saturating_sub(ns) / 1_000)
+    }
+
+    /// Whether the allocator counts: nobody gets as far as this without a block.
+    pub fn heap_counted(&self) -> bool {
+        (self.gauge.heap)().allocations > 0
+    }
+
+    /// The run that is going on.
+    pub const fn run(&self) -> Run {
+        self.run
+    }
+
+    /// Whether this is what the run that is going on is.
+    pub fn is_in(&self, phase: Phase, owner: Option<Owner>) -> bool {
+        self.run == Run { phase, owner }
+    }
+
+    /// The run that is going on is for this owner.
+    pub const fn name(&mut self, owner: Owner) {
+        self.run.owner = Some(owner);
+    }
+
+    /// The next run begins.
+    pub const fn enter(&mut self, phase: Phase, owner: Option<Owner>) {
+        self.run = Run { phase, owner };
+    }
+
+    /// Ends the run that is going on; another one of its kind begins.
+    pub fn cut(&mut self) -> Option<Cut> {
+        let since_ns = self.since_ns?;
+        let (ns, heap) = ((self.gauge.time_ns)(), (self.gauge.heap)());
+        let owner = self.run.owner.unwrap_or(Owner::Request);
+        let cut = Cut { owner, ns: ns.saturating_sub(since_ns), heap: heap - self.heap };
+        (self.since_ns, self.heap) = (Some(ns), heap);
+        self.spent_ns[owner.place()][self.run.phase as usize] += cut.ns;
+        self.spent_all_ns += cut.ns;
+        Some(cut)
+    }
+
+    /// The turn is over: what follows is sleep.
+    pub const fn pause(&mut self) {
+        self.since_ns = None;
+    }
+
+    /// Whether so much was spent that the CPU clock is worth its call.
+    pub const fn is_due(&self) -> bool {
+        self.spent_all_ns >= limits::METER_NS
+    }
+
+    /// Asks the CPU clock, and hands out what it says: nanoseconds for each owner and phase.
+    pub fn settle(&mut self, mut book: impl FnMut(Owner, Phase, u64)) {
+        let Some(before_ns) = self.cpu_ns else { return };
+        let now_ns = (self.gauge.cpu_ns)();
+        self.cpu_ns = Some(now_ns);
+        let all_ns = now_ns.saturating_sub(before_ns);
+        let mut left_ns = all_ns;
+        for owner in Owner::all() {
+            let spent_ns = std::mem::take(&mut self.spent_ns[owner.place()]);
+            for (phase, spent_ns) in Phase::ALL.into_iter().zip(spent_ns) {
+                let ns = scaled(spent_ns, all_ns, self.spent_all_ns).min(left_ns);
+                left_ns -= ns;
+                book(owner, phase, ns);
+            }
+        }
+        self.spent_all_ns = 0;
+        book(Owner::Loop, Phase::Turn, left_ns);
+    }
+}
+
+/// `part` of `whole`, when there is only `there` of it.
+fn scaled(part: u64, there: u64, whole: u64) -> u64 {
+    if whole <= there {
+        return part;
+    }
+    let scaled = u128::from(part) * u128::from(there) / u128::from(whole);
+    u64::try_from(scaled).unwrap_or(part)
+}
+
+/// What a turn is between all that has a name.
+const TURN: Run = Run { phase: Phase::Turn, owner: Some(Owner::Loop) };
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::id::Kind;
+
+    thread_local! {
+        static TIME_NS: Cell<u64> = const { Cell::new(0) };
+        static CPU_NS: Cell<u64> = const { Cell::new(0) };
+    }
+
+    const SSE: Option<Owner> = Some(Owner::Mech(Kind::Sse));
+
+    /// A meter that has seen a run of 300 ns for SSE and one of 100 ns for the loop.
+    fn run_for_400_ns() -> Meter {
+        TIME_NS.set(1_000);
+        CPU_NS.set(50_000);
+        let gauge = Gauge { time_ns: || TIME_NS.get(), cpu_ns: || CPU_NS.get(), ..Gauge::STILL };
+        let mut meter = Meter::new(gauge);
+        meter.begin(Instant::ZERO);
+        TIME_NS.set(1_100);
+        assert_eq!(meter.cut().unwrap().ns, 100);
+        meter.enter(Phase::Flush, SSE);
+        TIME_NS.set(1_400);
+        assert_eq!(meter.cut().unwrap().ns, 300);
+        meter.pause();
+        assert!(meter.cut().is_none(), "sleep is nobody's");
+        meter
+    }
+
+    fn settled(mut meter: Meter, cpu_ns: u64) -> Vec<(Owner, Phase, u64)> {
+        CPU_NS.set(50_000 + cpu_ns);
+        let mut booked = Vec::new();
+        meter.settle(|owner, phase, ns| booked.push((owner, phase, ns)));
+        assert_eq!(booked.iter().map(|(_, _, ns)| ns).sum::<u64>(), cpu_ns);
+        booked.retain(|(_, _, ns)| *ns > 0);
+        booked
+    }
+
+    #[test]
+    fn what_the_runs_do_not_explain_is_the_loops() {
+        let booked = settled(run_for_400_ns(), 450);
+        let sse = (Owner::Mech(Kind::Sse), Phase::Flush, 300);
+        let turn = (Owner::Loop, Phase::Turn, 100);
+        assert_eq!(booked, [sse, turn, (Owner::Loop, Phase::Turn, 50)]);
+    }
+
+    #[test]
+    fn whoever_was_interrupted_is_told_shorter() {
+        let booked = settled(run_for_400_ns(), 200);
+        let sse = (Owner::Mech(Kind::Sse), Phase::Flush, 150);
+        assert_eq!(booked, [sse, (Owner::Loop, Phase::Turn, 50)]);
+    }
+}

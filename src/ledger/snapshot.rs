@@ -1,0 +1,102 @@
+//! What the ledger said at one moment, kept for a while to be subtracted from what it says later.
+
+use std::collections::VecDeque;
+
+use crate::clock::Instant;
+use crate::cost::{Owner, Phase};
+use crate::ledger::Row;
+use crate::limits;
+
+/// Every row at one moment, what is open included.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The moment.
+    pub at: Instant,
+    pub(super) rows: Vec<Row>,
+    /// Whether the allocator counts in this build.
+    pub(super) heap_counted: bool,
+}
+
+impl Snapshot {
+    /// Every row with its owner.
+    pub fn rows(&self) -> impl Iterator<Item = (Owner, &Row)> {
+        Owner::all().zip(&self.rows)
+    }
+
+    /// The row of an owner.
+    pub fn row(&mut self, owner: Owner) -> &mut Row {
+        &mut self.rows[owner.place()]
+    }
+
+    /// Whether the allocator counts in this build.
+    pub const fn heap_counted(&self) -> bool {
+        self.heap_counted
+    }
+
+    /// Whether every account balances.
+    pub fn balances(&self) -> bool {
+        self.rows.iter().all(Row::balances)
+    }
+
+    /// What has come since an earlier snapshot of the same ledger. What is open, queued, waiting
+    /// and held is told as it is now.
+    pub fn since(mut self, earlier: &Self) -> Self {
+        for (row, before) in self.rows.iter_mut().zip(&earlier.rows) {
+            row.subtract(before);
+        }
+        self
+    }
+}
+
+impl Row {
+    fn subtract(&mut self, before: &Self) {
+        self.opened -= before.opened;
+        self.open_us -= before.open_us;
+        self.deliveries -= before.deliveries;
+        self.ticks -= before.ticks;
+        // What was queued then is brought forward from then.
+        self.brought = self.brought - before.brought + before.queued;
+        self.made = self.made - before.made;
+        self.taken -= before.taken;
+        self.dropped -= before.dropped;
+        self.carried -= before.carried;
+        self.parsed = self.parsed - before.parsed;
+        self.read = self.read + before.waiting - before.read;
+        self.calls = self.calls - before.calls;
+        self.heap = self.heap - before.heap;
+        for (ns, before) in self.cpu_ns.iter_mut().zip(before.cpu_ns) {
+            *ns -= before;
+        }
+        // The earlier one counted no value that the later one does not.
+        let _ = self.delays.subtract(&before.delays);
+        self.kernel = self.kernel - before.kernel;
+    }
+}
+
+/// The newest snapshots, by their names.
+#[derive(Debug, Default)]
+pub struct Snapshots {
+    kept: VecDeque<Snapshot>,
+    /// The name of the oldest.
+    first: u64,
+}
+
+impl Snapshots {
+    /// Keeps a snapshot; the oldest gives way. Returns its name.
+    pub fn keep(&mut self, snapshot: Snapshot) -> u64 {
+        if self.kept.len() == limits::SNAPSHOTS_MAX {
+            self.kept.pop_front();
+            self.first += 1;
+        }
+        self.kept.push_back(snapshot);
+        self.first + self.kept.len() as u64 - 1
+    }
+
+    /// The snapshot of that name, unless it has given way.
+    pub fn find(&self, name: u64) -> Option<&Snapshot> {
+        let place = usize::try_from(name.checked_sub(self.first)?).ok()?;
+        self.kept.get(place)
+    }
+}
+
+const _: () = assert!(Phase::ALL.len() == Phase::Turn as usize + 1);
