@@ -393,19 +393,19 @@ impl Phase {
 }
 
 /// Sum and difference, field by field.
-macro_rules! counts { ($name:ident: $($field:ident)*) => {
-    impl AddAssign for $name {
-        fn add_assign(&mut self, more: Self) { $(self.$field += more.$field;)* }
-    }
-    impl Sub for $name {
-        type Output = Self;
-        fn sub(self, before: Self) -> Self {
-            Self { $($field: self.$field.saturating_sub(before.$field)),* }
+#[rustfmt::skip]
+macro_rules! counts {
+    ($name:ident: $($field:ident)*) => {
+        impl AddAssign for $name {
+            fn add_assign(&mut self, more: Self) { $(self.$field += more.$field;)* }
         }
-    }
-} }
+        impl Sub for $name { type Output = Self;
+            fn sub(self, before: Self) -> Self { Self { $($field: self.$field.saturating_sub(before.$field)),* } }
+        }
+    };
+}
 
 counts!(Bytes: head framing payload control);
 counts!(Heap: allocations frees allocated_bytes freed_bytes);
-counts!(Kernel: sockets bytes_sent bytes_retransmitted bytes_acked bytes_received segments_out segments_in
-        segments_retransmitted memory_bytes);
+counts!(Kernel: sockets bytes_sent bytes_retransmitted bytes_acked bytes_received
+    segments_out segments_in segments_retransmitted memory_bytes);

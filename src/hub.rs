@@ -322,7 +322,8 @@ impl Hub {
         self.dirty.pop()
     }
 
-    /// What a channel has to hand over, and to whom; the ledger says with which receipt. Ends with [`Hub::handed_over`].
+    /// What a channel has to hand over, and to whom; the ledger says with which receipt. Ends with
+    /// [`Hub::handed_over`].
     pub fn pending(&mut self, key: ChannelKey, now: Now) -> Option<Pending<'_>> {
         let channel = self.channels.get_mut(key.0 as usize)?;
         let (cursor, unread) = (channel.log.cursor(), channel.unread());

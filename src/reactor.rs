@@ -4,15 +4,16 @@
 //! produced for a connection leaves in one `writev`, before the loop sleeps again. With nothing to
 //! do it sleeps until the next deadline, however many connections are parked.
 
+mod inbox;
+
+pub use inbox::{Handle, InboxFull};
+
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, SocketAddr};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crossbeam_channel::{Receiver, Sender};
 use mio::net::TcpStream;
-use mio::{Events, Interest, Poll, Waker};
+use mio::{Events, Interest, Poll};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 use socket2::SockRef;
@@ -20,12 +21,12 @@ use socket2::SockRef;
 use crate::clock::{Instant, Now};
 use crate::cost::{Owner, Syscall};
 use crate::engine::{Config, Engine, Farewell, Next, Swept};
-use crate::hub::Draft;
 use crate::id::Token;
 use crate::ledger;
 use crate::ledger::meter::Gauge;
 use crate::limits;
 use crate::listener::{Accepted, Listener};
+use crate::reactor::inbox::{Errand, Inbox};
 use crate::sys;
 
 /// The loop and everything in it.
@@ -63,54 +64,6 @@ enum Accepting {
     Paused(Instant),
 }
 
-/// Through which other threads reach the loop.
-#[derive(Debug)]
-struct Inbox {
-    receiver: Receiver<Errand>,
-    handle: Handle,
-}
-
-/// What another thread wants done.
-#[derive(Debug)]
-enum Errand {
-    Publish(String, Draft),
-    Drain,
-}
-
-/// A way to reach a loop from another thread.
-#[derive(Clone, Debug)]
-pub struct Handle {
-    sender: Sender<Errand>,
-    waker: Arc<Waker>,
-    /// Whether the loop has been woken and has not looked into its inbox since.
-    woken: Arc<AtomicBool>,
-}
-
-/// The loop's inbox is full, or the loop has ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct InboxFull;
-
-impl Handle {
-    /// Publishes to a channel, at the loop's next turn.
-    pub fn publish(&self, channel: &str, draft: Draft) -> Result<(), InboxFull> {
-        self.send(Errand::Publish(channel.to_owned(), draft))
-    }
-
-    /// Has the loop say goodbye to everybody, and end.
-    pub fn drain(&self) -> Result<(), InboxFull> {
-        self.send(Errand::Drain)
-    }
-
-    fn send(&self, errand: Errand) -> Result<(), InboxFull> {
-        self.sender.try_send(errand).map_err(|_| InboxFull)?;
-        // Set when the errand is in, cleared before the inbox is emptied: none is left behind.
-        if !self.woken.swap(true, Ordering::AcqRel) {
-            self.waker.wake().map_err(|_| InboxFull)?;
-        }
-        Ok(())
-    }
-}
-
 /// Both clocks, read together.
 #[derive(Clone, Copy, Debug)]
 struct Clock {
@@ -132,9 +85,7 @@ impl Reactor {
         let poll = Poll::new()?;
         let mut listener = Listener::bind(address)?;
         poll.registry().register(listener.source(), LISTENER, Interest::READABLE)?;
-        let (sender, receiver) = crossbeam_channel::bounded(limits::INBOX_MAX);
-        let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
-        let handle = Handle { sender, waker, woken: Arc::default() };
+        let inbox = Inbox::new(poll.registry(), WAKER)?;
         let clock = Clock { began: std::time::Instant::now() };
         Ok(Self {
             poll,
@@ -147,7 +98,7 @@ impl Reactor {
             unwritten: Vec::new(),
             accepting: Accepting::Ready,
             signals: None,
-            inbox: Inbox { receiver, handle },
+            inbox,
             buffer: vec![0; limits::READ_BUFFER_BYTES].into_boxed_slice(),
             clock,
             leaving: None,
@@ -170,7 +121,7 @@ impl Reactor {
 
     /// A way to reach it from another thread.
     pub fn handle(&self) -> Handle {
-        self.inbox.handle.clone()
+        self.inbox.handle()
     }
 
     /// Runs until it is drained.
@@ -256,9 +207,9 @@ impl Reactor {
     }
 
     fn run_errands(&mut self) {
-        self.inbox.handle.woken.swap(false, Ordering::AcqRel);
+        self.inbox.open();
         for _ in 0..limits::INBOX_MAX {
-            let Ok(errand) = self.inbox.receiver.try_recv() else { return };
+            let Some(errand) = self.inbox.take() else { return };
             match errand {
                 Errand::Drain => self.drain(),
                 Errand::Publish(channel, draft) => {
@@ -269,7 +220,7 @@ impl Reactor {
             }
         }
         // A turn's worth is done: the rest has the next one.
-        let _ = self.inbox.handle.waker.wake();
+        self.inbox.wake();
         self.engine.book_for(Owner::Loop, Syscall::Wake);
     }
 

@@ -310,6 +310,37 @@ for section in /healthz /livez /readyz; do
     takes "$section" "GET, HEAD, OPTIONS"
 done
 
+section='/ledger'
+ask "$url/ledger"
+check "a statement" '200 {"snapshot":"[0-9]*' "$status $content"
+check "it balances" '*"balances":true*' "$content"
+for owner in poll long_poll iframe xhr_stream sse websocket publish request loop; do
+    check "an account of $owner" "*{\"owner\":\"$owner\",*" "$content"
+done
+snapshot=$(sed -E 's/^\{"snapshot":"([0-9]+)".*/\1/' <<<"$content")
+ask "$url/ledger?since=$snapshot"
+check "a difference" "*\"since\":\"$snapshot\"*" "$content"
+ask "$url/ledger?kernel=1"
+check "the kernel's word" '*"kernel_open":{"sockets":*' "$content"
+ask "$url/ledger?since=999999"
+check "no such snapshot" '404 *"snapshot_unknown"*' "$status $content"
+takes "/ledger" "GET, HEAD, OPTIONS"
+
+section='/metrics'
+ask "$url/metrics"
+check "Prometheus" '200 text/plain; version=0.0.4*' "$status $(field Content-Type)"
+check "bytes by kind" '*pushscope_sent_bytes_total{mechanism="sse",kind="payload"}*' "$content"
+takes "/metrics" "GET, HEAD, OPTIONS"
+
+section='/c/{channel}/receipts/{id}'
+ask "$url/c/receipts" -d hello
+id=$(sed -E 's/^\{"id":"([0-9-]+)".*/\1/' <<<"$content")
+ask "$url/c/receipts/receipts/$id"
+check "a receipt" "200 {\"id\":\"$id\",\"channel\":\"receipts\",*\"bytes\":5,*" "$status $content"
+ask "$url/c/receipts/receipts/1-1"
+check "no such message" '404 *"receipt_unknown"*' "$status $content"
+takes "/c/receipts/receipts/$id" "GET, HEAD, OPTIONS"
+
 section='pages'
 ask "$url/"
 check "the home page" '200 text/html; charset=utf-8' "$status $(field Content-Type)"

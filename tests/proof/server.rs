@@ -1,0 +1,55 @@
+//! A reactor on a thread of its own.
+
+use std::net::SocketAddr;
+use std::sync::mpsc::channel;
+use std::thread::JoinHandle;
+
+use pushscope::engine::Config;
+use pushscope::limits::Limits;
+use pushscope::reactor::{Handle, Reactor};
+
+use crate::line::PATIENCE;
+
+/// A server that ends with the test.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    handle: Handle,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Starts.
+    pub(crate) fn start(limits: Limits) -> Self {
+        let (sender, receiver) = channel();
+        let thread = std::thread::spawn(move || {
+            let mut reactor = reactor(limits);
+            sender.send((reactor.address().unwrap(), reactor.handle())).unwrap();
+            reactor.run().unwrap();
+        });
+        let (address, handle) = receiver.recv_timeout(PATIENCE).unwrap();
+        Self { address, handle, thread: Some(thread) }
+    }
+
+    /// Has it say goodbye.
+    pub(crate) fn drain(&self) {
+        self.handle.drain().unwrap();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have been drained by the test; a second time it leaves at once.
+        let _ = self.handle.drain();
+        if std::thread::panicking() {
+            // What has failed may be the loop, which would never end.
+            return;
+        }
+        self.thread.take().map(JoinHandle::join).unwrap().unwrap();
+    }
+}
+
+/// A reactor on a port of its own choosing.
+pub(crate) fn reactor(limits: Limits) -> Reactor {
+    let config = Config { limits, ..Config::default() };
+    Reactor::bind("127.0.0.1:0".parse().unwrap(), config).unwrap()
+}
