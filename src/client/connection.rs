@@ -295,7 +295,7 @@ enum Arrived {
 /// Appends a request: its head, and its content if there is any.
 ///
 /// Values must be free of control characters; names and the target are ours.
-pub(super) fn encode_request(
+pub(crate) fn encode_request(
     method: Method,
     address: &Address,
     target: &str,

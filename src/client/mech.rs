@@ -13,7 +13,7 @@ use crate::wire::response::Answer;
 
 /// A client of some mechanism, with a question that is not done with.
 #[derive(Debug)]
-pub(super) enum Mech {
+pub(crate) enum Mech {
     Poll(Poll),
     LongPoll(LongPoll),
     Iframe(Iframe),
@@ -24,7 +24,7 @@ pub(super) enum Mech {
 
 impl Mech {
     /// See [`Mechanism::ask`].
-    pub(super) fn ask(kind: Kind, ask: &Ask<'_>) -> (Self, Vec<u8>) {
+    pub(crate) fn ask(kind: Kind, ask: &Ask<'_>) -> (Self, Vec<u8>) {
         match kind {
             Kind::Poll => map(Poll::ask(ask), Self::Poll),
             Kind::LongPoll => map(LongPoll::ask(ask), Self::LongPoll),
@@ -36,7 +36,7 @@ impl Mech {
     }
 
     /// See [`Mechanism::open`].
-    pub(super) fn open(
+    pub(crate) fn open(
         &mut self,
         answer: &Answer<'_, '_>,
         out: &mut Out,
@@ -52,7 +52,7 @@ impl Mech {
     }
 
     /// See [`Mechanism::receive`].
-    pub(super) fn receive(&mut self, content: &[u8], out: &mut Out) -> Result<(), ClientError> {
+    pub(crate) fn receive(&mut self, content: &[u8], out: &mut Out) -> Result<(), ClientError> {
         match self {
             Self::Poll(client) => client.receive(content, out),
             Self::LongPoll(client) => client.receive(content, out),
@@ -64,7 +64,7 @@ impl Mech {
     }
 
     /// See [`Mechanism::end`].
-    pub(super) fn end(&mut self, out: &mut Out) -> Result<Then, ClientError> {
+    pub(crate) fn end(&mut self, out: &mut Out) -> Result<Then, ClientError> {
         match self {
             Self::Poll(client) => client.end(out),
             Self::LongPoll(client) => client.end(out),
@@ -76,7 +76,7 @@ impl Mech {
     }
 
     /// See [`Mechanism::farewell`].
-    pub(super) fn farewell(&self) -> Vec<u8> {
+    pub(crate) fn farewell(&self) -> Vec<u8> {
         match self {
             Self::Poll(client) => client.farewell(),
             Self::LongPoll(client) => client.farewell(),

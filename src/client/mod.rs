@@ -36,7 +36,7 @@ pub mod iframe;
 pub mod ledger;
 mod lines;
 pub mod long_poll;
-mod mech;
+pub(crate) mod mech;
 pub mod mould;
 pub mod poll;
 mod publish;

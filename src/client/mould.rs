@@ -16,6 +16,7 @@ use crate::client::connection;
 use crate::client::error::ClientError;
 use crate::event::Gap;
 use crate::id::Id;
+use crate::mech::mould::Dress;
 use crate::wire::head::Method;
 use crate::wire::json::{self, JsonError, Message};
 use crate::wire::response::Answer;
@@ -52,6 +53,8 @@ pub struct Ask<'a> {
     pub since: &'a str,
     /// Time between two questions, where a client has to ask again and again.
     pub interval: Duration,
+    /// How messages are wanted where there is a choice: by SSE and WebSocket.
+    pub dress: Dress,
 }
 
 impl Ask<'_> {
@@ -106,6 +109,8 @@ pub enum Item {
 pub struct Out {
     /// What was read, oldest first.
     pub items: VecDeque<Item>,
+    /// Messages that have come without an envelope, where they were asked for so, oldest first.
+    pub bare: VecDeque<Vec<u8>>,
     /// What the server is to be answered at once.
     pub reply: Vec<u8>,
     /// Where the next question begins.
@@ -130,6 +135,7 @@ impl Out {
     pub fn new(since: Option<&str>) -> Self {
         Self {
             items: VecDeque::new(),
+            bare: VecDeque::new(),
             reply: Vec::new(),
             since: since.unwrap_or(LATEST).to_owned(),
             open: false,
@@ -162,6 +168,12 @@ impl Out {
         self.since = message.id.to_string();
         self.fruitful = true;
         self.items.push_back(Item::Message(message));
+    }
+
+    /// A message was read that has nothing but its payload.
+    pub fn bare(&mut self, payload: Vec<u8>) {
+        self.fruitful = true;
+        self.bare.push_back(payload);
     }
 
     /// A gap was announced; the place behind it, or a message, follows.
@@ -323,7 +335,8 @@ pub(super) mod tests {
     }
 
     pub(in crate::client) fn ask<'a>(address: &'a Address, since: &'a str) -> Ask<'a> {
-        Ask { address, channel: "a/b", since, interval: Duration::from_secs(1) }
+        let (interval, dress) = (Duration::from_secs(1), Dress::Envelope);
+        Ask { address, channel: "a/b", since, interval, dress }
     }
 
     fn told(item: &Item) -> String {

@@ -1,6 +1,7 @@
 //! The client of server-sent events: an answer that never ends, read event by event.
 //!
-//! It asks for envelopes, so that every message has its time, its name and its exact bytes.
+//! It asks for envelopes, so that every message has its time, its name and its exact bytes, unless
+//! bare messages are wanted, as `EventSource` wants them.
 //! `EventSource` would send the cursor as `Last-Event-ID`; `?since=` says the same.
 //!
 //! Read beside it: `mech/sse.rs`, which answers; `websocket.rs`, which has frames.
@@ -11,6 +12,7 @@ use crate::client::error::ClientError;
 use crate::client::mould::{Ask, Mechanism, Out, Then, expect};
 use crate::id::Id;
 use crate::limits::CLIENT_CONTENT_BYTES_MAX as CONTENT_BYTES_MAX;
+use crate::mech::mould::Dress;
 use crate::wire::event_stream::{Decoder, StreamEvent};
 use crate::wire::json::{self, JsonError};
 use crate::wire::response::Answer;
@@ -20,12 +22,15 @@ use crate::wire::response::Answer;
 pub struct Sse {
     decoder: Decoder,
     events: Vec<StreamEvent>,
+    dress: Dress,
 }
 
 impl Mechanism for Sse {
     fn ask(ask: &Ask<'_>) -> (Self, Vec<u8>) {
-        let client = Self { decoder: Decoder::new(CONTENT_BYTES_MAX), events: Vec::new() };
-        (client, ask.get("sse", "&envelope=json", EVENT_STREAM))
+        let (dress, decoder) = (ask.dress, Decoder::new(CONTENT_BYTES_MAX));
+        let client = Self { decoder, events: Vec::new(), dress };
+        let envelope = if dress == Dress::Envelope { "&envelope=json" } else { "" };
+        (client, ask.get("sse", envelope, EVENT_STREAM))
     }
 
     fn open(&mut self, answer: &Answer<'_, '_>, _out: &mut Out) -> Result<(), ClientError> {
@@ -40,6 +45,7 @@ impl Mechanism for Sse {
                     "envelope" => out.message(json::parse_message(data.as_bytes())?),
                     "gap" => out.gap(json::parse_gap(data.as_bytes())?),
                     "end" => out.end(data),
+                    _ if self.dress == Dress::Bare => out.bare(data.into_bytes()),
                     // A name of its own belongs to a bare message, which nobody has asked for.
                     _ => return Err(ClientError::TypeUnexpected(name)),
                 }
@@ -63,7 +69,8 @@ const EVENT_STREAM: &str = "text/event-stream";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::mould::tests::read;
+    use crate::client::address::Address;
+    use crate::client::mould::tests::{ask, read};
 
     const HEAD: &str = "200 OK\r\nContent-Type: text/event-stream";
 
@@ -86,6 +93,19 @@ mod tests {
         let read = read::<Sse>(Some("7-0"), HEAD, content);
         assert_eq!(read.items, ["1 missed", "open at 7-2"]);
         assert_eq!(read.since, "7-2");
+    }
+
+    #[test]
+    fn a_bare_message_is_its_data() {
+        let address = Address::parse("h").unwrap();
+        let bare = Ask { dress: Dress::Bare, ..ask(&address, "latest") };
+        let (mut client, question) = Sse::ask(&bare);
+        assert!(question.starts_with(b"GET /c/a%2Fb/sse?since=latest HTTP/1.1\r\n"));
+        let mut out = Out::new(None);
+        let content = b"id: 7-1\ndata: a\ndata: b\n\nid: 7-2\nevent: price\ndata: 4\n\n";
+        client.receive(content, &mut out).unwrap();
+        assert_eq!(out.bare, [b"a\nb".to_vec(), b"4".to_vec()]);
+        assert_eq!(out.since(), "7-2");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::client::mech::Mech;
 use crate::client::mould::{Ask, Item, Loss, Out, Then};
 use crate::id::{Kind, Since};
 use crate::limits;
+use crate::mech::mould::Dress;
 use crate::wire::head::room;
 
 /// A subscription to one channel by one mechanism.
@@ -201,6 +202,8 @@ impl Subscription {
             channel: &self.channel,
             since: self.out.since(),
             interval: self.options.interval,
+            // Without an envelope a message has no cursor to come back with.
+            dress: Dress::Envelope,
         };
         let (mech, question) = Mech::ask(self.kind, &ask);
         connection.ask(&question)?;

@@ -1,7 +1,7 @@
 //! The client of WebSocket: a connection that is frames after its opening handshake.
 //!
-//! It asks for envelopes, because a bare payload has no cursor. Pings are answered, and a close
-//! frame is; everything that it sends is masked.
+//! It asks for envelopes, because a bare payload has no cursor, unless bare messages are wanted.
+//! Pings are answered, and a close frame is; everything that it sends is masked.
 //!
 //! Read beside it: `mech/websocket.rs`, which answers; `sse.rs`, which has lines.
 
@@ -16,6 +16,7 @@ use crate::client::error::ClientError;
 use crate::client::mould::{Ask, Mechanism, Out, Then};
 use crate::client::poll::keep;
 use crate::limits::CLIENT_CONTENT_BYTES_MAX as CONTENT_BYTES_MAX;
+use crate::mech::mould::Dress;
 use crate::wire::response::Answer;
 use crate::wire::ws_frame::{self, CloseCode, FrameHead, Opcode, Role};
 use crate::wire::ws_handshake;
@@ -28,6 +29,7 @@ pub struct WebSocket {
     assembler: Assembler,
     /// The unfinished head of a frame.
     tail: Vec<u8>,
+    dress: Dress,
 }
 
 impl Mechanism for WebSocket {
@@ -35,10 +37,12 @@ impl Mechanism for WebSocket {
         // RFC 6455 §4.1: "The nonce MUST be selected randomly for each connection."
         let [first, second] = [random(), random()];
         let key = STANDARD.encode([first.to_ne_bytes(), second.to_ne_bytes()].concat());
-        let target = ask.target("ws", "&envelope=json");
+        let envelope = if ask.dress == Dress::Envelope { "&envelope=json" } else { "" };
+        let target = ask.target("ws", envelope);
         let host = ask.address.authority();
         let question = ws_handshake::encode_request(host, &target, &key, None);
-        (Self { key, assembler: Assembler::new(Role::Server), tail: Vec::new() }, question)
+        let assembler = Assembler::new(Role::Server);
+        (Self { key, assembler, tail: Vec::new(), dress: ask.dress }, question)
     }
 
     fn open(&mut self, answer: &Answer<'_, '_>, _out: &mut Out) -> Result<(), ClientError> {
@@ -56,7 +60,7 @@ impl Mechanism for WebSocket {
             let received = self.assembler.receive(rest, CONTENT_BYTES_MAX)?;
             rest = rest.get(received.taken..).unwrap_or_default();
             let Some(message) = received.message else { break };
-            take(message, out)?;
+            take(message, self.dress, out)?;
         }
         self.tail = rest.to_vec();
         Ok(())
@@ -73,8 +77,16 @@ impl Mechanism for WebSocket {
     }
 }
 
-fn take(message: Message, out: &mut Out) -> Result<(), ClientError> {
+fn take(message: Message, dress: Dress, out: &mut Out) -> Result<(), ClientError> {
     match message {
+        Message::Text(text) if dress == Dress::Bare => {
+            out.bare(text.into_bytes());
+            Ok(())
+        }
+        Message::Binary(bytes) if dress == Dress::Bare => {
+            out.bare(bytes);
+            Ok(())
+        }
         Message::Text(text) => out.json(text.as_bytes()).map(|_| ()),
         // Envelopes are text, and a pong is an answer to nothing that was asked.
         Message::Binary(_) | Message::Pong(_) => Ok(()),
@@ -150,6 +162,18 @@ mod tests {
         let mut bytes = Vec::new();
         ws_frame::encode_frame(opcode, payload, &mut bytes);
         bytes
+    }
+
+    #[test]
+    fn a_bare_message_is_its_payload() {
+        let address = Address::parse("h").unwrap();
+        let bare = Ask { dress: Dress::Bare, ..ask(&address, "latest") };
+        let (mut client, question) = WebSocket::ask(&bare);
+        assert!(question.starts_with(b"GET /c/a%2Fb/ws?since=latest HTTP/1.1\r\n"));
+        let mut out = Out::new(None);
+        let frames = [frame(Opcode::Text, b"{}"), frame(Opcode::Binary, b"\xff")].concat();
+        client.receive(&frames, &mut out).unwrap();
+        assert_eq!(out.bare, [b"{}".to_vec(), b"\xff".to_vec()]);
     }
 
     #[test]

@@ -1,0 +1,150 @@
+//! Numbers as people read them: thousands apart, and no more digits than mean something.
+
+/// With how many digits behind the point the figures of a column are written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Precision {
+    /// So many.
+    Always(usize),
+    /// None where all figures of the column are whole, else so many.
+    UpTo(usize),
+}
+
+impl Precision {
+    /// The digits for these figures.
+    pub(super) fn digits(self, figures: impl IntoIterator<Item = f64>) -> usize {
+        match self {
+            Self::Always(digits) => digits,
+            Self::UpTo(digits) => {
+                // Whole is what would be written with zeros behind the point.
+                let is_whole = |figure: f64| fixed(figure, digits) == fixed(figure.round(), digits);
+                if figures.into_iter().all(is_whole) { 0 } else { digits }
+            }
+        }
+    }
+}
+
+/// The number with its thousands apart: `1,234.5`. What is there, and less than a half of the last
+/// digit, is `<0.1`: it is little, and not nothing.
+pub(super) fn grouped(number: f64, digits: usize) -> String {
+    let fixed = fixed(number, digits);
+    let is_zero = !fixed.bytes().any(|byte| matches!(byte, b'1'..=b'9'));
+    if is_zero && number != 0.0 {
+        let least = format!("{:.digits$}", 0.1_f64.powf(places(digits)));
+        return if number < 0.0 { format!(">−{least}") } else { format!("<{least}") };
+    }
+    let (sign, fixed) = match fixed.strip_prefix('-') {
+        Some(fixed) if !is_zero => ("−", fixed),
+        Some(fixed) => ("", fixed),
+        None => ("", fixed.as_str()),
+    };
+    let (whole, fraction) = fixed.split_at(fixed.find('.').unwrap_or(fixed.len()));
+    format!("{sign}{}{fraction}", apart(whole))
+}
+
+/// The number as short as an axis wants it: `0.05`, `200`, `20k`, `1.5M`.
+pub(super) fn short(number: f64) -> String {
+    match number.abs() {
+        size if size >= 999_999_500.0 => scaled(number, 1e9) + "G",
+        size if size >= 999_999.5 => scaled(number, 1e6) + "M",
+        size if size >= 9_999.5 => scaled(number, 1e3) + "k",
+        _ => scaled(number, 1.0),
+    }
+}
+
+/// Microseconds in seconds: `4`, `0.25`.
+pub(super) fn seconds(us: u64) -> String {
+    let fraction = format!("{:06}", us % 1_000_000);
+    match fraction.trim_end_matches('0') {
+        "" => format!("{}", us / 1_000_000),
+        fraction => format!("{}.{fraction}", us / 1_000_000),
+    }
+}
+
+/// A count and its noun, in the singular where it is one.
+pub(super) fn counted(count: u64, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", apart(&count.to_string()))
+}
+
+/// Digits with a comma before every third from the end.
+fn apart(digits: &str) -> String {
+    let mut apart = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            apart.push(',');
+        }
+        apart.push(digit);
+    }
+    apart
+}
+
+fn fixed(number: f64, digits: usize) -> String {
+    format!("{number:.digits$}")
+}
+
+/// At most three digits behind the point, and no zeros at the end.
+fn scaled(number: f64, unit: f64) -> String {
+    let text = fixed(number / unit, 3);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+fn places(digits: usize) -> f64 {
+    u8::try_from(digits).map_or(0.0, f64::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_stand_apart() {
+        let cases = [
+            (0.0, 0, "0"),
+            (-0.0, 1, "0.0"),
+            (999.0, 0, "999"),
+            (1000.0, 0, "1,000"),
+            (1_234_567.891, 2, "1,234,567.89"),
+            (-1234.5, 1, "−1,234.5"),
+            (-123.0, 0, "−123"),
+            (0.04, 1, "<0.1"),
+            (0.06, 1, "0.1"),
+            (0.3, 0, "<1"),
+            (-0.004, 2, ">−0.01"),
+        ];
+        for (number, digits, text) in cases {
+            assert_eq!(grouped(number, digits), text);
+        }
+    }
+
+    #[test]
+    fn digits_are_there_where_they_say_something() {
+        assert_eq!(Precision::UpTo(1).digits([1.0, 2.0]), 0);
+        assert_eq!(Precision::UpTo(1).digits([1.0, 2.5]), 1);
+        assert_eq!(Precision::UpTo(1).digits([1.0, 2.04]), 0);
+        assert_eq!(Precision::UpTo(2).digits([0.02]), 2);
+        assert_eq!(Precision::Always(2).digits([1.0]), 2);
+    }
+
+    #[test]
+    fn an_axis_is_short() {
+        let cases = [
+            (0.0, "0"),
+            (0.05, "0.05"),
+            (2.5, "2.5"),
+            (5000.0, "5000"),
+            (10_000.0, "10k"),
+            (1_500_000.0, "1.5M"),
+            (2e9, "2G"),
+        ];
+        for (number, text) in cases {
+            assert_eq!(short(number), text);
+        }
+    }
+
+    #[test]
+    fn times_and_counts_are_words() {
+        assert_eq!((seconds(4_000_000), seconds(250_000)), ("4".to_owned(), "0.25".to_owned()));
+        assert_eq!(counted(1, "message"), "1 message");
+        assert_eq!(counted(2000, "message"), "2,000 messages");
+    }
+}
