@@ -6,8 +6,13 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use pushscope::client::{Address, Ledger, StatementOptions};
+use pushscope::id::Kind;
+use serde_json::{Value, json};
 
 /// A running program, which does not outlive its test.
 struct Running {
@@ -165,7 +170,7 @@ fn every_mechanism_brings_the_same_messages() {
     let mut all = live.into_iter().chain(late).map(Running::end);
     let (code, expected, err) = all.next().unwrap();
     assert_eq!((code, &*err), (Some(0), ""));
-    let messages: Vec<serde_json::Value> =
+    let messages: Vec<Value> =
         expected.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(messages.len(), 3);
     assert!(messages.iter().all(|message| message["channel"] == "a/b é"));
@@ -183,7 +188,7 @@ fn lines_are_messages_and_bytes_stay_bytes() {
     let place = format!("{}/c/lines", server.url);
     let output = run_with(&["pub", &place, "--lines", "--json"], b"one\n\ntwo\r\nthree");
     assert_eq!(output.status.code(), Some(0), "{output:?}");
-    let answers: Vec<serde_json::Value> =
+    let answers: Vec<Value> =
         text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(answers.len(), 4);
     assert_eq!((&answers[2]["channel"], &answers[2]["bytes"]), (&"lines".into(), &4.into()));
@@ -285,4 +290,96 @@ fn a_server_that_is_told_to_leave_leaves_in_peace() {
     let pid = server.running.child.id().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
     assert_eq!(server.running.end(), (Some(0), String::new(), String::new()));
+}
+
+#[test]
+fn the_ledger_tells_what_every_mechanism_has_cost() {
+    let server = Server::start();
+    let mut subscriber =
+        Running::start(&["sub", "--to", &server.url, "news", "--since", "all", "-C", "1"]);
+    server.publish("news", "hello");
+    assert_eq!(subscriber.line(), "hello\n");
+    assert_eq!(subscriber.end().0, Some(0));
+    let tables = run(&["ledger", &server.url, "--kernel"]);
+    assert_eq!(tables.status.code(), Some(0), "{tables:?}");
+    let told = text(&tables.stdout);
+    for name in ["poll", "long_poll", "iframe", "xhr_stream", "sse", "websocket"] {
+        assert!(told.lines().any(|line| line.split(' ').next() == Some(name)), "{name}: {told}");
+    }
+    assert!(told.contains("\nEvery account balances"), "{told}");
+    assert!(told.lines().all(|line| line.chars().count() <= 100), "{told}");
+    assert!(!told.contains('\u{1b}'), "{told}");
+
+    let json = run(&["ledger", "--to", &server.url, "--json"]);
+    let statement: Value = serde_json::from_slice(&json.stdout).unwrap();
+    let sse = &statement["accounts"][Kind::Sse as usize];
+    assert_eq!((&sse["owner"], &sse["deliveries"]), (&json!("sse"), &json!(1)));
+    assert_eq!(json.stdout.iter().filter(|byte| **byte == b'\n').count(), 1);
+
+    let snapshot = statement["snapshot"].as_str().unwrap();
+    let gained = run(&["ledger", &server.url, "--since", snapshot, "--json"]);
+    let gained: Value = serde_json::from_slice(&gained.stdout).unwrap();
+    assert_eq!(gained["since"], snapshot);
+    assert_eq!(gained["accounts"][Kind::Sse as usize]["deliveries"], 0);
+}
+
+#[test]
+fn a_receipt_tells_what_one_message_has_cost() {
+    let server = Server::start();
+    let id = text(&run(&["pub", "--to", &server.url, "a b", "hello"]).stdout).to_owned();
+    let id = id.split(' ').next().unwrap();
+    let poll = ["sub", "--to", &server.url, "a b", "--as", "poll", "--since", "all", "-C", "1"];
+    assert_eq!(run(&poll).stdout, b"hello\n");
+    let receipt = run(&["ledger", &server.url, "--receipt", "a b", id]);
+    assert_eq!(receipt.status.code(), Some(0), "{receipt:?}");
+    assert!(text(&receipt.stdout).starts_with(&format!("{id} of channel a b, ")), "{receipt:?}");
+    let receipt = run(&["ledger", &server.url, "--receipt", "a b", id, "--json"]);
+    let receipt: Value = serde_json::from_slice(&receipt.stdout).unwrap();
+    assert_eq!((&receipt["id"], &receipt["bytes"]), (&json!(id), &json!(5)));
+}
+
+#[test]
+fn what_the_ledger_cannot_tell_is_said_in_a_sentence() {
+    let server = Server::start();
+    let cases: [(&[&str], i32, &str); 6] = [
+        (&["ledger", "http://127.0.0.1:1"], 1, "pushscope: no connection to 127.0.0.1:1: "),
+        (&["ledger", &server.url, "--since", "99"], 1, "pushscope: the server refuses: 404 "),
+        (&["ledger", &server.url, "--since", "\n"], 1, "pushscope: the server refuses: 404 "),
+        (&["ledger", &server.url, "--receipt", "c", "1-1"], 1, "pushscope: the server refuses: "),
+        (&["ledger", &server.url, "--receipt", "c", "x"], 2, "pushscope: x is no message's id"),
+        (&["ledger", &server.url, "--watch", "0"], 2, "pushscope: --watch takes "),
+    ];
+    for (arguments, code, sentence) in cases {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {output:?}");
+        assert!(text(&output.stderr).starts_with(sentence), "{arguments:?}: {output:?}");
+    }
+}
+
+#[test]
+fn a_watch_tells_what_has_come_meanwhile_until_nobody_reads_it() {
+    let server = Server::start();
+    let mut watch = Running::start(&["ledger", &server.url, "--watch", "0.2", "--json"]);
+    let mut statement = || -> Value { serde_json::from_str(&watch.line()).unwrap() };
+    let first = statement();
+    assert_eq!(first["since"], Value::Null);
+    assert_eq!(statement()["since"], first["snapshot"]);
+    // Others ask so often that its last snapshot gives way to theirs: it begins anew.
+    let mut ledger = Ledger::open(&Address::parse(&server.url).unwrap()).unwrap();
+    let seen = AtomicBool::new(false);
+    let deadline = Instant::now() + PATIENCE;
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !seen.load(Ordering::Relaxed) && Instant::now() < deadline {
+                ledger.statement(StatementOptions::default()).unwrap();
+            }
+        });
+        while statement()["since"] != Value::Null && Instant::now() < deadline {}
+        seen.store(true, Ordering::Relaxed);
+        assert!(Instant::now() < deadline, "the last snapshot is always there");
+    });
+    watch.out = None;
+    let (code, _, err) = watch.end();
+    assert_eq!(code, Some(0), "{err}");
+    assert!(err.starts_with("pushscope: the last snapshot has given way to others"), "{err}");
 }

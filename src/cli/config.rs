@@ -87,8 +87,11 @@ impl Setting {
         Ok(command)
     }
 
+    /// What has no variable is no setting either.
     fn names(&self, flag: &Arg) -> bool {
-        flag.get_long() == Some(&self.name) && flag.get_action().takes_values()
+        flag.get_long() == Some(&self.name)
+            && flag.get_action().takes_values()
+            && flag.get_env().is_some()
     }
 
     /// Has the flag read each value as if it stood on a command line.

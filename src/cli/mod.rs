@@ -1,10 +1,14 @@
 //! The command line: the only code that prints and exits.
 
 mod config;
+mod cost;
+mod ledger;
 mod publish;
 mod serve;
 mod sink;
+mod statement;
 mod subscribe;
+mod table;
 mod text;
 mod value;
 
@@ -35,6 +39,8 @@ enum Command {
     Serve(serve::Serve),
     Pub(publish::Publish),
     Sub(subscribe::Subscribe),
+    Ledger(ledger::Read),
+    Cost(cost::Cost),
 }
 
 /// Runs the command line; the exit code is 0 for fine, 1 for failed, 2 for usage, 124 for a
@@ -45,6 +51,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Pub(publish) => publish.run(),
         Command::Sub(subscribe) => subscribe.run(),
+        Command::Ledger(read) => read.run(),
+        Command::Cost(cost) => cost.run(),
     });
     done.map_or_else(Failure::report, |()| ExitCode::SUCCESS)
 }
@@ -130,7 +138,7 @@ fn printed(written: io::Result<()>) -> Result<(), Failure> {
 }
 
 /// The commands.
-const COMMANDS: [&str; 3] = ["serve", "pub", "sub"];
+const COMMANDS: [&str; 5] = ["serve", "pub", "sub", "ledger", "cost"];
 /// Questions about the command itself.
 const ABOUT: [&str; 4] = ["-h", "--help", "-V", "--version"];
 const EXAMPLE: &str = "\
@@ -140,7 +148,9 @@ before the file of --config, that before the default.
 Example:
   pushscope serve
   pushscope sub 10086 --as websocket
-  pushscope pub 10086 hello";
+  pushscope pub 10086 hello
+  pushscope ledger
+  pushscope cost";
 
 #[cfg(test)]
 mod tests {
@@ -148,15 +158,22 @@ mod tests {
 
     use super::*;
 
+    /// What is asked once, and is no setting.
+    const QUESTIONS: [(&str, &str); 2] = [("ledger", "since"), ("ledger", "receipt")];
+
     #[test]
     fn clap_finds_no_fault() {
         Cli::command().debug_assert();
     }
 
     #[test]
-    fn every_flag_with_a_value_has_its_variable() {
+    fn every_flag_with_a_value_has_its_variable_unless_it_is_a_question() {
         for command in Cli::command().get_subcommands() {
             for flag in command.get_arguments().filter(|flag| flag.get_long().is_some()) {
+                if QUESTIONS.contains(&(command.get_name(), flag.get_id().as_str())) {
+                    assert_eq!(flag.get_env(), None, "{flag}");
+                    continue;
+                }
                 let name = flag.get_long().unwrap().replace('-', "_").to_uppercase();
                 let variable = flag.get_env().map(|name| name.to_string_lossy().into_owned());
                 let expected =

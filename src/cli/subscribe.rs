@@ -1,6 +1,5 @@
 //! `pushscope sub`: prints what is published to a channel.
 
-use std::env;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -116,14 +115,11 @@ enum Style {
 impl Style {
     fn of(json: bool, raw: bool) -> Self {
         let terminal = io::stdout().is_terminal();
-        // https://no-color.org: present and not empty.
-        let bare = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
-            || env::var_os("TERM").is_some_and(|value| value == "dumb");
         match (json, raw) {
             (true, _) => Self::Json,
             (_, true) => Self::Raw,
             _ if !terminal => Self::Text,
-            _ if bare => Self::Plain,
+            _ if text::wants_bare() => Self::Plain,
             _ => Self::Dimmed,
         }
     }

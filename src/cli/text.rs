@@ -1,5 +1,6 @@
 //! Text from outside, made harmless to whatever shows it.
 
+use std::env;
 use std::fmt::Write;
 
 /// The text on one line: control characters are escaped, and so are those that change the
@@ -31,6 +32,18 @@ pub(super) fn ascii_json(json: &str) -> String {
     escaped
 }
 
+/// JSON from elsewhere on one line: a line end in it stands between its parts.
+pub(super) fn json_line(json: &str) -> String {
+    ascii_json(json.trim().replace(['\n', '\r', '\t'], " ").as_str()) + "\n"
+}
+
+/// Whether whoever looks at a terminal wants text and no escape sequences.
+pub(super) fn wants_bare() -> bool {
+    // https://no-color.org: present and not empty.
+    env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+        || env::var_os("TERM").is_some_and(|value| value == "dumb")
+}
+
 fn escape(text: &str, stays: impl Fn(char) -> bool) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
@@ -56,6 +69,14 @@ fn is_invisible_control(character: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_from_elsewhere_takes_one_line() {
+        assert_eq!(
+            json_line("{\n\t\"a\": \"\\n\u{7f}é\"\r\n}\n"),
+            "{  \"a\": \"\\n\\u007f\\u00e9\"  }\n"
+        );
+    }
 
     #[test]
     fn nothing_reaches_a_terminal_but_text() {

@@ -183,8 +183,11 @@ fn check(text: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// Names and values.
+type Labels = Vec<(String, String)>;
+
 /// `name{label="value",…} value`
-fn sample(line: &str) -> Option<(&str, Vec<(String, String)>, &str)> {
+fn sample(line: &str) -> Option<(&str, Labels, &str)> {
     let end = line.find(['{', ' '])?;
     let (name, mut rest) = line.split_at(end);
     let mut labels = Vec::new();
