@@ -21,7 +21,7 @@
 //! Cost: a message is `j + 48 + hex(j + 44)` bytes and one `send`: its JSON, which is j bytes
 //! (`p + e + i + c + t + 40`), in 44 bytes of script, in a chunk, which is 4 bytes and the
 //! hexadecimal digits of its length. A document is asked for with `h` bytes and begins with
-//! `i + 2488`, padding included, for a `read + send`. The heartbeat is `13` bytes and a `send`,
+//! `i + 2488`, padding included, for a `read + writev`. The heartbeat is `13` bytes and a `send`,
 //! every 15 s.
 //!
 //! It cannot be closed without a trace: the browser shows a page that loads for ever, and keeps
@@ -67,7 +67,7 @@ impl Mechanism for Iframe {
         opens_with: "200 text/html, chunked",
         direction: "server to client",
         costs: Costs {
-            open: Cost::of("i + 2488", "h", "read + send"),
+            open: Cost::of("i + 2488", "h", "read + writev"),
             message: Cost::of("j + 48 + hex(j + 44)", "0", "send"),
             quiet: Cost::of("13", "0", "send"),
             quiet_us: Some(limits::HEARTBEAT_US),

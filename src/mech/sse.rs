@@ -20,8 +20,8 @@
 //!
 //! Cost: a message is `p + i + 7 + 6·n` bytes and one `send`: an id line around its id of i bytes,
 //! `data: ` in front of each of its n lines, and two line ends. An event type is a line more. A
-//! stream is asked for with `h` bytes and begins with `i + 209`, for a `read + send`. The heartbeat
-//! is `3` bytes and a `send`, every 15 s.
+//! stream is asked for with `h` bytes and begins with `i + 209`, for a `read + writev`. The
+//! heartbeat is `3` bytes and a `send`, every 15 s.
 //!
 //! It cannot carry a carriage return or binary data bare: the decoder turns CR and CRLF into LF.
 //! Such a payload comes as an event named `envelope`, whose data is the message in JSON.
@@ -69,7 +69,7 @@ impl Mechanism for Sse {
         opens_with: "200 text/event-stream",
         direction: "server to client",
         costs: Costs {
-            open: Cost::of("i + 209", "h", "read + send"),
+            open: Cost::of("i + 209", "h", "read + writev"),
             message: Cost::of("p + i + 7 + 6·n", "0", "send"),
             quiet: Cost::of("3", "0", "send"),
             quiet_us: Some(limits::HEARTBEAT_US),

@@ -23,7 +23,7 @@
 //! Cost: a message is `j + 5 + hex(j + 1)` bytes and one `send`: a line of JSON, which is j bytes
 //! (`p + e + i + c + t + 40`) and a newline, in a chunk, which is 4 bytes and the hexadecimal
 //! digits of its length. A stream is asked for with `h` bytes and begins with `i + 2300`, padding
-//! included, for a `read + send`. The heartbeat is `25` bytes and a `send`, every 15 s.
+//! included, for a `read + writev`. The heartbeat is `25` bytes and a `send`, every 15 s.
 //!
 //! It cannot be read by `XMLHttpRequest` without keeping all that came before it: `responseText`
 //! only grows. `fetch` reads it piece by piece.
@@ -56,7 +56,7 @@ impl Mechanism for XhrStream {
         opens_with: "200 application/x-ndjson, chunked",
         direction: "server to client",
         costs: Costs {
-            open: Cost::of("i + 2300", "h", "read + send"),
+            open: Cost::of("i + 2300", "h", "read + writev"),
             message: Cost::of("j + 5 + hex(j + 1)", "0", "send"),
             quiet: Cost::of("25", "0", "send"),
             quiet_us: Some(limits::HEARTBEAT_US),
