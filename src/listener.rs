@@ -58,6 +58,11 @@ impl Listener {
         &mut self.socket
     }
 
+    /// Closes it; returns how many descriptors that were.
+    pub fn close(self) -> usize {
+        1 + usize::from(self.reserve.is_some())
+    }
+
     /// Accepts the next connection.
     pub fn accept(&mut self) -> Accepted {
         for _ in 0..limits::ACCEPT_FAILURES_MAX {

@@ -232,7 +232,9 @@ impl Reactor {
             return;
         }
         log::info!("draining {} connections", self.engine.len());
-        self.listener = None;
+        for _ in 0..self.listener.take().map_or(0, Listener::close) {
+            self.engine.book_for(Owner::Loop, Syscall::Close);
+        }
         self.accepting = Accepting::Idle;
         self.engine.drain();
         self.leaving = Some(now.after(self.engine.drain_us_max()));
