@@ -15,6 +15,7 @@ import { connect as xhrStream, connectByFetch } from "./mech/xhr_stream.js";
 import { Panel } from "./panel.js";
 import { publishes } from "./publish.js";
 import { Race } from "./race.js";
+import { Receipt } from "./receipt.js";
 
 function begin() {
   part("channel").addEventListener("submit", choose);
@@ -23,6 +24,8 @@ function begin() {
   part("reader").addEventListener("change", changeReader);
   part("dot").addEventListener("animationend", () => part("dot").classList.remove("has-grown"));
   publishes(part("publish"), () => channel);
+  part("publish").addEventListener("published", ({ detail }) => showReceipt(detail));
+  document.querySelector(".panels").addEventListener("click", askedForReceipt);
   copies(part("copy"), part("curl"));
   addEventListener("popstate", () => nameInAddress() !== channel && enter(nameInAddress()));
   addEventListener("pagehide", () => panels.forEach((panel) => panel.stop()));
@@ -57,6 +60,7 @@ async function enter(name) {
   part("curl").textContent = curlLine(name);
   panels.forEach((panel) => panel.leave());
   race.clear();
+  receipt.clear();
   backoff.cancel();
   asking_ms ??= performance.now();
   try {
@@ -153,6 +157,19 @@ async function markRead() {
   }
 }
 
+/** A message in a panel has a button for its receipt. */
+function askedForReceipt({ target }) {
+  const id = target.closest("[data-receipt]")?.dataset.receipt;
+  if (id === undefined) return;
+  receipt.show(channel, id);
+  receipt.focus();
+}
+
+/** The publisher's message; where it went to is where it was published. */
+function showReceipt(published) {
+  if (published.channel === channel) receipt.show(channel, published.id);
+}
+
 function changeReader({ target }) {
   const panel = panels.find(({ name }) => name === "xhr_stream");
   panel.change(target.value === "fetch" ? connectByFetch : xhrStream);
@@ -180,6 +197,7 @@ const panels = Object.entries(MECHANISMS).map(
   ([name, connect]) => new Panel(part(name), connect, { arrived }),
 );
 const race = new Race(part("race"));
+const receipt = new Receipt(part("receipt"));
 const backoff = new Backoff();
 
 /** The channel that is read, its newest message that is known, and the user's read mark. */

@@ -197,8 +197,18 @@ function messageItem({ message, delay_ms }) {
   if (message.event) meta.append(element("span", message.event, "event"), " ");
   meta.append(element("span", `after ${milliseconds(delay_ms)}`));
   if ("base64" in message) meta.append(" ", element("span", "binary, shown as base64", "note"));
+  meta.append(" ", receiptButton(message.id));
   item.append(meta, text(message.base64 ?? message.data));
   return item;
+}
+
+/** What it has cost; the page hears of a click. */
+function receiptButton(id) {
+  const button = element("button", "receipt", "small");
+  button.type = "button";
+  button.dataset.receipt = id;
+  button.setAttribute("aria-label", `Receipt of ${id}`);
+  return button;
 }
 
 function gapItem({ gap }) {

@@ -3,7 +3,10 @@
 import { askInTurn, reasonOf } from "./ask.js";
 import { SIX_CONNECTIONS } from "./connections.js";
 
-/** Makes `form` publish to the channel that `channel()` names. */
+/**
+ * Makes `form` publish to the channel that `channel()` names. What was published is told by an
+ * event `published` of the form.
+ */
 export function publishes(form, channel) {
   const { message, event } = form.elements;
   const answer = form.querySelector("output");
@@ -12,7 +15,9 @@ export function publishes(form, channel) {
     submit.preventDefault();
     answer.textContent = "…";
     try {
-      answer.textContent = await publish(channel(), event.value, message.value);
+      const receipt = await publish(channel(), event.value, message.value);
+      answer.textContent = describe(receipt);
+      form.dispatchEvent(new CustomEvent("published", { detail: receipt }));
       message.select();
     } catch (error) {
       answer.textContent = describeFailure(error);
@@ -27,16 +32,16 @@ export function publishes(form, channel) {
   });
 }
 
-/** Publishes, and answers what a person is to know of the receipt. */
+/** Publishes, and answers what the server says of it. */
 async function publish(channel, event, body) {
   const query = event === "" ? "" : `?${new URLSearchParams({ event })}`;
   // A string goes as text/plain, in UTF-8.
   const request = { method: "POST", body };
   const answer = await askInTurn(`/c/${encodeURIComponent(channel)}${query}`, request);
-  return describe(answer.status, await answer.json());
+  return { status: answer.status, ...(await answer.json()) };
 }
 
-function describe(status, { id, bytes, subscribers }) {
+function describe({ status, id, bytes, subscribers }) {
   const reached = Object.entries(subscribers).filter(([, count]) => count > 0);
   const total = reached.reduce((sum, [, count]) => sum + count, 0);
   const by = reached.map(([mechanism, count]) => `${mechanism} ${count}`).join(", ");

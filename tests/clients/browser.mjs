@@ -7,11 +7,7 @@
 // it six connections of its own, and a channel of its own. Nothing waits a fixed time to be right.
 
 import assert from "node:assert/strict";
-import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
-import { inspect } from "node:util";
-import axe from "axe-core";
-import { Room, VIEWPORTS, eventually, launch } from "./room.mjs";
+import { assertLooks, base, eventually, newChannel, perform, run } from "./room.mjs";
 
 /** What Chromium says of a connection that was cut. */
 const CUT = /ERR_(CONNECTION|EMPTY|INCOMPLETE|NETWORK|SOCKET_NOT_CONNECTED)/;
@@ -53,36 +49,6 @@ const PAYLOADS = [
   ["lines of a protocol", "data: x\nevent: end\nid: 1\n\n"],
   ["binary", Buffer.from([0, 255, 13, 10, 128, 60, 47])],
 ];
-
-const [base, shots, only = ""] = process.argv.slice(2);
-const run = `${process.pid}-${Date.now().toString(36)}`;
-let names = 0;
-
-async function main() {
-  if (!base) {
-    console.error("usage: node browser.mjs <base URL> [<directory for screenshots> [<words>]]");
-    process.exit(2);
-  }
-  const browser = await launch();
-  const checks = CHECKS.filter(([name]) => name.includes(only));
-  let failed = 0;
-  for (const [name, check] of checks) {
-    const room = new Room(browser, base);
-    try {
-      await check(room);
-      room.verify();
-      console.log(`ok      ${name}`);
-    } catch (error) {
-      failed += 1;
-      console.log(`FAILED  ${name}\n${inspect(error)}\n${room.complaints.join("\n")}`);
-    } finally {
-      await room.close();
-    }
-  }
-  await browser.close();
-  console.log(`${checks.length - failed} passed, ${failed} failed`);
-  process.exit(failed === 0 ? 0 : 1);
-}
 
 // The checks.
 
@@ -360,19 +326,8 @@ async function payment(room) {
 }
 
 async function looks(room) {
-  if (shots) await mkdir(shots, { recursive: true });
-  for (const [size, viewport] of Object.entries(VIEWPORTS)) {
-    for (const colorScheme of ["light", "dark"]) {
-      for (const [name, path] of Object.entries(PATHS)) {
-        const page = await liveliest(room, name, path, { viewport, colorScheme });
-        const look = `${name}-${size}-${colorScheme}`;
-        if (shots) await page.screenshot({ path: join(shots, `${look}.png`), fullPage: true });
-        const width = await page.evaluate(() => document.documentElement.scrollWidth);
-        assert.ok(width <= viewport.width, `${look} is ${width} pixels wide`);
-        assert.deepEqual(await axeViolations(page), [], look);
-        await page.context().close();
-      }
-    }
+  for (const [name, path] of Object.entries(PATHS)) {
+    await assertLooks(name, (options) => liveliest(room, name, path, options));
   }
 }
 
@@ -419,15 +374,6 @@ async function liveliest(room, name, path, options) {
   return page;
 }
 
-async function axeViolations(page) {
-  await page.evaluate(axe.source);
-  const { violations, passes } = await page.evaluate(() => window.axe.run());
-  assert.ok(passes.length > 15, "axe had something to look at");
-  return violations.map(
-    ({ id, help, nodes }) => `${id}: ${help}\n${nodes.map((node) => node.html).join("\n")}`,
-  );
-}
-
 async function publish(channel, payload, event) {
   const query = event === undefined ? "" : `?event=${encodeURIComponent(event)}`;
   const answer = await fetch(`${base}/c/${encodeURIComponent(channel)}${query}`, {
@@ -441,11 +387,6 @@ async function publish(channel, payload, event) {
 
 async function get(path) {
   return (await fetch(base + path)).json();
-}
-
-function newChannel() {
-  names += 1;
-  return `browser-${run}-${names}`;
 }
 
 function textsOf(page, mechanism) {
@@ -491,4 +432,4 @@ async function tabTo(page, id, key = "Tab") {
   assert.fail(`${id} is never reached by ${key}`);
 }
 
-await main();
+await perform(CHECKS);

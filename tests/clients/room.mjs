@@ -2,16 +2,79 @@
 // relay that can lose connections.
 
 import assert from "node:assert/strict";
+import { mkdir } from "node:fs/promises";
 import { connect, createServer } from "node:net";
+import { join } from "node:path";
+import { inspect } from "node:util";
+import axe from "axe-core";
 import { chromium } from "playwright-core";
 
-export function launch() {
+/** The server, where screenshots go, and words of the checks that are wanted. */
+export const [base, shots, only = ""] = process.argv.slice(2);
+
+/** What names of this run begin with. */
+export const run = `${process.pid}-${Date.now().toString(36)}`;
+
+/** Performs checks `[name, async (room) => …]`, one after the other, counts them, and exits. */
+export async function perform(checks) {
+  if (!base) {
+    console.error("usage: node <file> <base URL> [<directory for screenshots> [<words>]]");
+    process.exit(2);
+  }
   const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
-  return chromium.launch({ executablePath, args: ARGUMENTS });
+  const browser = await chromium.launch({ executablePath, args: ARGUMENTS });
+  const wanted = checks.filter(([name]) => name.includes(only));
+  let failed = 0;
+  for (const [name, check] of wanted) {
+    const room = new Room(browser, base);
+    try {
+      await check(room);
+      room.verify();
+      console.log(`ok      ${name}`);
+    } catch (error) {
+      failed += 1;
+      console.log(`FAILED  ${name}\n${inspect(error)}\n${room.complaints.join("\n")}`);
+    } finally {
+      await room.close();
+    }
+  }
+  await browser.close();
+  console.log(`${wanted.length - failed} passed, ${failed} failed`);
+  process.exit(failed === 0 ? 0 : 1);
+}
+
+/** A page is accessible and fits, wide and narrow, light and dark. */
+export async function assertLooks(name, open) {
+  if (shots) await mkdir(shots, { recursive: true });
+  for (const [size, viewport] of Object.entries(VIEWPORTS)) {
+    for (const colorScheme of ["light", "dark"]) {
+      const page = await open({ viewport, colorScheme });
+      const look = `${name}-${size}-${colorScheme}`;
+      if (shots) await page.screenshot({ path: join(shots, `${look}.png`), fullPage: true });
+      const width = await page.evaluate(() => document.documentElement.scrollWidth);
+      assert.ok(width <= viewport.width, `${look} is ${width} pixels wide`);
+      assert.deepEqual(await axeViolations(page), [], look);
+      await page.context().close();
+    }
+  }
+}
+
+async function axeViolations(page) {
+  await page.evaluate(axe.source);
+  const { violations, passes } = await page.evaluate(() => window.axe.run());
+  assert.ok(passes.length > 15, "axe had something to look at");
+  return violations.map(
+    ({ id, help, nodes }) => `${id}: ${help}\n${nodes.map((node) => node.html).join("\n")}`,
+  );
+}
+
+export function newChannel() {
+  channels += 1;
+  return `browser-${run}-${channels}`;
 }
 
 /** The contexts of one check, and everything that their pages complained of. */
-export class Room {
+class Room {
   complaints = [];
   /** Complaints that are part of the check. */
   expected = [];
@@ -41,8 +104,9 @@ export class Room {
   }
 
   /** A page of a new context. */
-  async page(path, { at = this.#base, clock, ...options } = {}) {
+  async page(path, { at = this.#base, clock, script, ...options } = {}) {
     const page = await (await this.context(options)).newPage();
+    if (script) await page.addInitScript(script);
     if (clock) await page.clock.install(); // it may be put forward
     await page.goto(at + path);
     return page;
@@ -128,7 +192,7 @@ export async function eventually(what, check) {
   }
 }
 
-export const VIEWPORTS = {
+const VIEWPORTS = {
   wide: { width: 1280, height: 900 },
   narrow: { width: 320, height: 640 },
 };
@@ -144,3 +208,5 @@ const ARGUMENTS = [
   "--disable-component-update",
   "--disable-sync",
 ];
+
+let channels = 0;

@@ -13,7 +13,8 @@
 
 import { Backoff, address, retry } from "./mould.js";
 
-export function connect(channel, since, sink) {
+/** `host` is the window that is the frame's parent, and has its functions. */
+export function connect(channel, since, sink, { host = window } = {}) {
   const backoff = new Backoff();
   let cursor = since;
   let frame;
@@ -23,15 +24,15 @@ export function connect(channel, since, sink) {
   function open() {
     sink.state("connecting");
     scripts = 0;
-    window.pushscope = { open: opened, message, gap: (gap) => sink.gap(gap), end };
+    host.pushscope = { open: opened, message, gap: (gap) => sink.gap(gap), end };
     // A new element each time: to change the address of an old one would be a step in the history
     // of the window, and the Back button would lead through all of them.
-    frame = document.createElement("iframe");
+    frame = host.document.createElement("iframe");
     frame.title = "Iframe streaming; there is nothing to read in it";
     frame.hidden = true;
     frame.src = address(channel, "iframe", { since: cursor });
     frame.addEventListener("load", () => lost("the document has ended"));
-    document.body.append(frame);
+    host.document.body.append(frame);
   }
 
   function opened() {
@@ -81,7 +82,7 @@ export function connect(channel, since, sink) {
   function close() {
     backoff.cancel();
     discard();
-    delete window.pushscope;
+    delete host.pushscope;
     return cursor;
   }
 

@@ -1,6 +1,6 @@
 // The mould of a mechanism's client. Each file beside this one exports
 //
-//     connect(channel, since, sink) → { close() }
+//     connect(channel, since, sink, options?) → { close() }
 //
 // which reads `channel` after the cursor `since`: the id of a message, or `all`. When its
 // connection is lost it opens another, after the last message that it was given; only `close()`, or

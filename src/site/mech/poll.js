@@ -10,7 +10,7 @@
 import { ask } from "../ask.js";
 import { Backoff, address, receiveBatch, retry } from "./mould.js";
 
-export function connect(channel, since, sink) {
+export function connect(channel, since, sink, { interval_ms = INTERVAL_MS } = {}) {
   const backoff = new Backoff();
   const stop = new AbortController();
   let cursor = since;
@@ -22,8 +22,8 @@ export function connect(channel, since, sink) {
       const answer = await ask(url, { signal: stop.signal });
       cursor = (await receiveBatch(answer, sink, stop.signal)) ?? cursor;
       backoff.reset();
-      sink.state("waiting", `asks every ${INTERVAL_MS / 1000} s`);
-      pause = setTimeout(poll, INTERVAL_MS);
+      sink.state("waiting", `asks every ${interval_ms / 1000} s`);
+      pause = setTimeout(poll, interval_ms);
     } catch (error) {
       if (!stop.signal.aborted) retry(error, poll, backoff, sink);
     }
