@@ -33,12 +33,9 @@ impl Instant {
         self.us.saturating_sub(earlier.us)
     }
 
-    /// The next multiple of `grain_us`, so that many near deadlines share one wake-up.
-    pub const fn round_up(self, grain_us: u64) -> Self {
-        match self.us.checked_next_multiple_of(grain_us) {
-            Some(us) => Self { us },
-            None => self,
-        }
+    /// The last multiple of `grain_us`, so that many near deadlines share one wake-up.
+    pub const fn round_down(self, grain_us: u64) -> Self {
+        Self { us: self.us - self.us % grain_us }
     }
 }
 
@@ -73,9 +70,9 @@ mod tests {
     #[test]
     fn near_deadlines_share_a_wake_up() {
         let grain = SECOND_US;
-        assert_eq!(Instant::from_us(1).round_up(grain), Instant::from_us(grain));
-        assert_eq!(Instant::from_us(grain).round_up(grain), Instant::from_us(grain));
-        assert_eq!(Instant::from_us(u64::MAX).round_up(grain), Instant::from_us(u64::MAX));
+        assert_eq!(Instant::from_us(grain - 1).round_down(grain), Instant::ZERO);
+        assert_eq!(Instant::from_us(grain).round_down(grain), Instant::from_us(grain));
+        assert_eq!(Instant::from_us(2 * grain - 1).round_down(grain), Instant::from_us(grain));
     }
 
     #[test]

@@ -92,6 +92,12 @@ impl Batch<'_> {
         self.events.is_empty() && self.gap.is_none()
     }
 
+    /// Bytes in which the batch fits in most encodings: a buffer that is made so large need not grow.
+    pub fn room(&self) -> usize {
+        let payloads = self.events.iter().map(|event| event.payload.bytes().len());
+        payloads.map(|bytes| bytes + ENVELOPE_ROOM_BYTES).sum()
+    }
+
     /// The cursor of whoever has read everything before this batch, or was told that it is lost.
     pub fn start(&self) -> Id {
         match self.events.first() {
@@ -100,3 +106,6 @@ impl Batch<'_> {
         }
     }
 }
+
+/// What an envelope takes with a short channel's name, and the script, chunk or frame around it.
+const ENVELOPE_ROOM_BYTES: usize = 192;

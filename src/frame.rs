@@ -14,7 +14,7 @@ pub struct Frame(Rc<Encoded>);
 
 #[derive(Debug)]
 struct Encoded {
-    bytes: Box<[u8]>,
+    bytes: Vec<u8>,
     made: Bytes,
     messages: Messages,
 }
@@ -59,7 +59,7 @@ impl Frame {
     pub fn new(bytes: Vec<u8>, made: Bytes, batch: &Batch<'_>) -> Self {
         debug_assert_eq!(bytes.len() as u64, made.total());
         let messages = Messages::of(batch);
-        Self(Rc::new(Encoded { bytes: bytes.into(), made, messages }))
+        Self(Rc::new(Encoded { bytes, made, messages }))
     }
 
     /// The bytes as they stand on the wire.

@@ -73,7 +73,7 @@ pub const PARK_US: u64 = 25 * SECOND_US;
 pub const PARK_US_MAX: u64 = 120 * SECOND_US;
 /// Silence of an SSE, iframe or XHR stream before a heartbeat (WHATWG: about 15 s).
 pub const HEARTBEAT_US: u64 = 15 * SECOND_US;
-/// Deadlines of heartbeats are rounded up to this, so that thousands share one wake-up.
+/// Deadlines of heartbeats are rounded down to this, so that thousands share one wake-up.
 pub const HEARTBEAT_GRAIN_US: u64 = SECOND_US;
 /// Silence of a WebSocket before a ping (socket.io, Centrifugo 25 s): under 60 s of proxies.
 pub const PING_US: u64 = 25 * SECOND_US;

@@ -75,11 +75,11 @@ fn every_mechanism_costs_what_its_formula_says() {
         assert!(median(row, "open", "segments") >= 4.0, "{row:#}");
     }
 
-    // Heartbeats of 3 bytes every 16 s, pings of 2 and pongs of 6 every 26 s: the first grain of a
-    // second behind 15 s and 25 s. Parks every 25 s, and a short poll every 0.5 s.
-    expect(sse, "quiet", "down_bytes", 3.0 * 60.0 / 16.0);
-    expect(websocket, "quiet", "down_bytes", 2.0 * 60.0 / 26.0);
-    expect(websocket, "quiet", "up_bytes", 6.0 * 60.0 / 26.0);
+    // Heartbeats of 3 bytes every 15 s, pings of 2 and pongs of 6 every 25 s, parks of 25 s, and a
+    // short poll every 0.5 s.
+    expect(sse, "quiet", "down_bytes", 3.0 * 60.0 / 15.0);
+    expect(websocket, "quiet", "down_bytes", 2.0 * 60.0 / 25.0);
+    expect(websocket, "quiet", "up_bytes", 6.0 * 60.0 / 25.0);
     expect(long_poll, "quiet", "calls", 2.0 * 60.0 / 25.0);
     expect(poll, "quiet", "calls", 2.0 * 60.0 / 0.5);
 

@@ -179,9 +179,8 @@ impl Pace {
     /// A pace at which three rounds fit into a phase, or as many as the grain allows.
     pub fn quick(phase_us: u64) -> Self {
         let park_us = (phase_us / ROUNDS).clamp(PARK_US_MIN, limits::PARK_US_MAX);
-        // Half a grain less than a round: see `period_us`.
         let grain_us = limits::HEARTBEAT_GRAIN_US;
-        let silence_us = (phase_us / ROUNDS / grain_us).max(1) * grain_us - grain_us / 2;
+        let silence_us = (phase_us / ROUNDS / grain_us).max(1) * grain_us;
         Self { heartbeat_us: silence_us, ping_us: silence_us, park_us }
     }
 }
@@ -244,18 +243,19 @@ pub fn refusal_of_bytes(question: &str, account: &Account, down: u64, up: u64) -
     Some(Refused::all(question, reason))
 }
 
-/// The time between two rounds of a mechanism.
-///
-/// Heartbeats and pings fall on a grain, and the next silence begins a moment behind it: it ends
-/// on the first grain that lies behind, so that 15 s of silence are a round of 16 s.
+/// The time between two rounds of a mechanism. Heartbeats and pings fall on a grain.
 const fn period_us(kind: Kind, pace: Pace, interval_us: u64) -> u64 {
-    let grain_us = limits::HEARTBEAT_GRAIN_US;
     match kind {
         Kind::Poll => interval_us,
         Kind::LongPoll => pace.park_us,
-        Kind::WebSocket => (pace.ping_us / grain_us + 1) * grain_us,
-        Kind::Iframe | Kind::XhrStream | Kind::Sse => (pace.heartbeat_us / grain_us + 1) * grain_us,
+        Kind::WebSocket => on_grain(pace.ping_us),
+        Kind::Iframe | Kind::XhrStream | Kind::Sse => on_grain(pace.heartbeat_us),
     }
+}
+
+const fn on_grain(us: u64) -> u64 {
+    let grain_us = limits::HEARTBEAT_GRAIN_US;
+    if us < grain_us { us } else { us - us % grain_us }
 }
 
 /// A count as a number that can be divided.
@@ -393,12 +393,11 @@ mod tests {
     #[test]
     fn what_is_quiet_is_scaled_to_the_default_pace() {
         let quiet = |kind| read(|gain| gain.quiet(kind, &settings(), 4 * SECOND_US));
-        // 16,000 bytes in 30 rounds; a minute has 3.75 of them.
-        assert_eq!(quiet(Kind::Sse).of(Column::DownBytes), Some(2_000.0));
-        assert_eq!(quiet(Kind::WebSocket).of(Column::DownBytes), Some(2_000.0));
-        // A park is no silence: it ends when it is over.
-        let parked = quiet(Kind::LongPoll).of(Column::DownBytes).unwrap();
-        assert!((parked - 16_000.0 / 30.0 * 4.0).abs() < 1e-9, "{parked}");
+        // 16,000 bytes in 30 rounds; a minute has 4 of them.
+        for kind in [Kind::Sse, Kind::WebSocket, Kind::LongPoll] {
+            let down = quiet(kind).of(Column::DownBytes).unwrap();
+            assert!((down - 16_000.0 / 30.0 * 4.0).abs() < 1e-9, "{kind:?}: {down}");
+        }
         // 40 questions; a minute has 30 of them.
         assert_eq!(quiet(Kind::Poll).of(Column::DownBytes), Some(12_000.0));
     }
@@ -420,11 +419,11 @@ mod tests {
     #[test]
     fn a_quick_pace_has_rounds_that_fit() {
         let quick = Pace::quick(4 * SECOND_US);
-        assert_eq!((quick.heartbeat_us, quick.park_us), (SECOND_US / 2, 4 * SECOND_US / 3));
+        assert_eq!((quick.heartbeat_us, quick.park_us), (SECOND_US, 4 * SECOND_US / 3));
         assert_eq!(period_us(Kind::Sse, quick, 0), SECOND_US);
         let slower = Pace::quick(10 * SECOND_US);
         assert_eq!(period_us(Kind::WebSocket, slower, 0), 3 * SECOND_US);
-        assert_eq!(period_us(Kind::Sse, Pace::DEFAULT, 0), 16 * SECOND_US);
+        assert_eq!(period_us(Kind::Sse, Pace::DEFAULT, 0), 15 * SECOND_US);
     }
 
     #[test]

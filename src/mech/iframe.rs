@@ -141,13 +141,13 @@ impl Mechanism for Iframe {
 
 /// One script per message, or one that sets clock and count.
 pub fn encode(batch: &Batch<'_>, style: Style, coding: Coding) -> Frame {
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(batch.room());
     let mut made = Bytes::default();
     if style == Style::Clock {
         made += coding.wrap(clock_script(batch).as_bytes(), &mut bytes, 0);
         return Frame::new(bytes, made, batch);
     }
-    let mut script = Vec::new();
+    let mut script = Vec::with_capacity(batch.room());
     if let Some(gap) = batch.gap {
         script.extend_from_slice(b"<script>parent.pushscope.gap(");
         json::encode_gap(gap, &mut script);

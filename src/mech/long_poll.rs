@@ -173,7 +173,7 @@ pub fn encode(batch: &Batch<'_>, style: Style, manner: &Manner, date: &Date) -> 
 
 /// An answer with messages: what short and long polls have in common.
 pub fn encode_answer(batch: &Batch<'_>, manner: &Manner, date: &Date) -> Answer {
-    let mut content = Vec::new();
+    let mut content = Vec::with_capacity(batch.room());
     let made = json::encode_batch(batch, &mut content);
     manner.end(head(batch, manner, date, JSON), &content).carrying(made)
 }

@@ -274,12 +274,15 @@ impl Out<'_> {
         self.silence_ends(self.limits.ping_us)
     }
 
-    /// Rounded up, so that thousands share one wake-up; 0 stands for never.
+    /// 0 stands for never. Thousands share one wake-up, and nobody is silent for longer than said:
+    /// rounded down, a deadline that is met a moment late is followed by the next in time.
     fn silence_ends(&self, us: u64) -> Instant {
-        match us {
-            0 => Instant::NEVER,
-            us => self.now.at.after(us).round_up(limits::HEARTBEAT_GRAIN_US),
+        if us == 0 {
+            return Instant::NEVER;
         }
+        let end = self.now.at.after(us);
+        let shared = end.round_down(limits::HEARTBEAT_GRAIN_US);
+        if shared > self.now.at { shared } else { end }
     }
 }
 

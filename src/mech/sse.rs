@@ -178,7 +178,7 @@ impl Style {
 
 /// One event per message, and an event named `gap` before them when something was lost.
 pub fn encode(batch: &Batch<'_>, style: Style) -> Frame {
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(batch.room());
     let mut made = Bytes::default();
     let mut id = String::new();
     if let Some(gap) = batch.gap {

@@ -251,7 +251,7 @@ impl WebSocket {
 
 /// One frame per message.
 pub fn encode(batch: &Batch<'_>, dress: Dress) -> Frame {
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(batch.room());
     let mut made = Bytes::default();
     for event in batch.events {
         let (before, payload) = (bytes.len(), event.payload.bytes());

@@ -121,9 +121,9 @@ impl Mechanism for XhrStream {
 
 /// One line per message, and a line with the gap before them when something was lost.
 pub fn encode(batch: &Batch<'_>, coding: Coding) -> Frame {
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(batch.room());
     let mut made = Bytes::default();
-    let mut line = Vec::new();
+    let mut line = Vec::with_capacity(batch.room());
     if let Some(gap) = batch.gap {
         json::encode_gap(gap, &mut line);
         // Behind the gap: who is cut off between the two comes back with its old cursor.
