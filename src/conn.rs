@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_connection_is_small() {
-        assert!(size_of::<Conn>() <= 400, "{} bytes", size_of::<Conn>());
+        assert!(size_of::<Conn>() <= 312, "{} bytes", size_of::<Conn>());
     }
 
     #[test]

@@ -93,7 +93,7 @@ pub struct Account {
     /// What the codecs parsed of them, by kind; the rest waits in the connection's tail.
     pub parsed: Bytes,
     /// System calls.
-    pub calls: Calls<u32>,
+    pub calls: OwnCalls,
 }
 
 impl Account {
@@ -109,12 +109,12 @@ impl Account {
 }
 
 /// A system call of the loop, told apart by what came of it where that is a cost of its own.
+///
+/// First those that a connection makes while it lives: it counts them itself.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
 pub enum Syscall {
     /// `accept4` that brought a connection.
     Accept,
-    /// `accept4` that brought none.
-    AcceptBlocked,
     /// `epoll_ctl`.
     EpollCtl,
     /// `recv` that brought bytes, or the end of the stream.
@@ -133,10 +133,14 @@ pub enum Syscall {
     Shutdown,
     /// `setsockopt`.
     Setsockopt,
+    /// `accept4` that brought none.
+    AcceptBlocked,
     /// `getsockopt`: the kernel's own figures.
     Getsockopt,
     /// `close`.
     Close,
+    /// `openat`: the descriptor that the listener holds in reserve.
+    Open,
     /// `epoll_wait`.
     EpollWait,
     /// `write` to the loop's own wake-up descriptor.
@@ -147,9 +151,8 @@ pub enum Syscall {
 
 impl Syscall {
     /// Every call, in the order of tables.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Accept,
-        Self::AcceptBlocked,
         Self::EpollCtl,
         Self::Read,
         Self::ReadBlocked,
@@ -159,8 +162,10 @@ impl Syscall {
         Self::WritevShort,
         Self::Shutdown,
         Self::Setsockopt,
+        Self::AcceptBlocked,
         Self::Getsockopt,
         Self::Close,
+        Self::Open,
         Self::EpollWait,
         Self::Wake,
         Self::CpuClock,
@@ -182,6 +187,7 @@ impl Syscall {
             Self::Setsockopt => "setsockopt",
             Self::Getsockopt => "getsockopt",
             Self::Close => "close",
+            Self::Open => "open",
             Self::EpollWait => "epoll_wait",
             Self::Wake => "wake",
             Self::CpuClock => "cpu_clock",
@@ -195,6 +201,7 @@ impl Syscall {
             Self::Read | Self::ReadBlocked => "recvfrom",
             Self::Send | Self::SendShort => "sendto",
             Self::Writev | Self::WritevShort => "writev",
+            Self::Open => "openat",
             Self::Wake => "write",
             Self::CpuClock => "clock_gettime",
             Self::EpollCtl
@@ -209,37 +216,42 @@ impl Syscall {
 
 /// How many of each system call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Calls<T = u64> {
-    counts: [T; Syscall::ALL.len()],
+pub struct Calls {
+    counts: [u64; Syscall::ALL.len()],
 }
 
-impl<T: Copy + Into<u64>> Calls<T> {
+impl Calls {
     /// How many of this call.
-    pub fn of(&self, call: Syscall) -> u64 {
-        self.counts[call as usize].into()
+    pub const fn of(&self, call: Syscall) -> u64 {
+        self.counts[call as usize]
     }
 
     /// All calls of all names.
     pub fn total(&self) -> u64 {
-        self.counts.iter().map(|count| (*count).into()).sum()
+        self.counts.iter().sum()
     }
 
     /// Every call with its count.
     pub fn by_name(&self) -> impl Iterator<Item = (Syscall, u64)> + '_ {
-        Syscall::ALL.into_iter().zip(self.counts.map(Into::into))
+        Syscall::ALL.into_iter().zip(self.counts)
     }
-}
 
-impl Calls {
     /// One more.
     pub const fn book(&mut self, call: Syscall) {
         self.counts[call as usize] += 1;
     }
 
     /// So many more.
-    pub fn add<T: Copy + Into<u64>>(&mut self, more: &Calls<T>) {
+    pub fn add(&mut self, more: &Self) {
         for (count, more) in self.counts.iter_mut().zip(more.counts) {
-            *count += more.into();
+            *count += more;
+        }
+    }
+
+    /// So many more of those that a connection counts itself.
+    pub fn add_own(&mut self, more: &OwnCalls) {
+        for (count, more) in self.counts.iter_mut().zip(more.counts) {
+            *count += u64::from(more);
         }
     }
 }
@@ -256,11 +268,17 @@ impl Sub for Calls {
     }
 }
 
-impl Calls<u32> {
-    /// One more; false when that would be more than it can count.
+/// The system calls that a connection makes while it lives, in few bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct OwnCalls {
+    counts: [u32; Syscall::Setsockopt as usize + 1],
+}
+
+impl OwnCalls {
+    /// One more; false when it is none of them, or more than can be counted.
     #[must_use]
-    pub const fn book(&mut self, call: Syscall) -> bool {
-        let count = &mut self.counts[call as usize];
+    pub fn book(&mut self, call: Syscall) -> bool {
+        let Some(count) = self.counts.get_mut(call as usize) else { return false };
         let Some(more) = count.checked_add(1) else { return false };
         *count = more;
         true

@@ -167,14 +167,18 @@ impl Ledger {
         }
     }
 
+    /// Books system calls that no connection has made.
+    pub fn book_all(&mut self, owner: Owner, calls: &Calls) {
+        if ON {
+            self.row(owner).calls.add(calls);
+        }
+    }
+
     /// Books a system call of a connection.
     pub fn book_for(&mut self, account: &mut Account, owner: Option<Owner>, call: Syscall) {
         if ON && !account.calls.book(call) {
-            // It has counted as far as it can: what there is goes to its owner's row.
-            let row = self.row(owner.unwrap_or(Owner::Request));
-            row.calls.add(&account.calls);
-            account.calls = Calls::default();
-            row.calls.book(call);
+            // It cannot count this one, or no further: its owner does.
+            self.row(owner.unwrap_or(Owner::Request)).calls.book(call);
         }
     }
 
@@ -296,7 +300,7 @@ impl Row {
         self.dropped += account.dropped;
         self.parsed += account.parsed;
         self.read += account.parsed.total();
-        self.calls.add(&account.calls);
+        self.calls.add_own(&account.calls);
     }
 
     /// Adds a connection that is open: its books, and what it holds.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use mio::net::{TcpListener, TcpStream};
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 
+use crate::cost::{Calls, Syscall};
 use crate::limits;
 use crate::sys;
 
@@ -15,6 +16,8 @@ use crate::sys;
 pub struct Listener {
     socket: TcpListener,
     reserve: Option<std::fs::File>,
+    /// Calls that brought no connection, since somebody last asked.
+    calls: Calls,
 }
 
 /// What an attempt to accept came to.
@@ -45,7 +48,11 @@ impl Listener {
         sys::set_notsent_low_water(&socket, limits::NOTSENT_BYTES)?;
         socket.bind(&address.into())?;
         socket.listen(limits::BACKLOG.into())?;
-        Ok(Self { socket: TcpListener::from_std(socket.into()), reserve: reserve() })
+        Ok(Self {
+            socket: TcpListener::from_std(socket.into()),
+            reserve: reserve(),
+            calls: Calls::default(),
+        })
     }
 
     /// The address it really listens on.
@@ -63,10 +70,19 @@ impl Listener {
         1 + usize::from(self.reserve.is_some())
     }
 
+    /// Calls that brought no connection: asks once.
+    pub fn take_calls(&mut self) -> Calls {
+        std::mem::take(&mut self.calls)
+    }
+
     /// Accepts the next connection.
     pub fn accept(&mut self) -> Accepted {
         for _ in 0..limits::ACCEPT_FAILURES_MAX {
-            match self.socket.accept() {
+            let accepted = self.socket.accept();
+            if accepted.is_err() {
+                self.calls.book(Syscall::AcceptBlocked);
+            }
+            match accepted {
                 Ok((stream, _)) => return Accepted::Stream(stream),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     return Accepted::Drained;
@@ -82,11 +98,19 @@ impl Listener {
     /// Gives up the reserve for a moment, so that a peer is told by a FIN rather than left to
     /// wait. An edge-triggered listener would say nothing more, so the reactor tries again later.
     fn turn_away(&mut self) -> Accepted {
-        self.reserve = None;
-        if let Ok((stream, _)) = self.socket.accept() {
-            drop(stream);
+        if self.reserve.take().is_some() {
+            self.calls.book(Syscall::Close);
+        }
+        match self.socket.accept() {
+            Ok((stream, _)) => {
+                self.calls.book(Syscall::Accept);
+                drop(stream);
+                self.calls.book(Syscall::Close);
+            }
+            Err(_) => self.calls.book(Syscall::AcceptBlocked),
         }
         self.reserve = reserve();
+        self.calls.book(Syscall::Open);
         Accepted::Exhausted
     }
 }

@@ -263,10 +263,11 @@ impl Reactor {
                 return;
             }
             let Some(listener) = &mut self.listener else { return };
-            match listener.accept() {
+            let accepted = listener.accept();
+            self.engine.book_all(Owner::Loop, &listener.take_calls());
+            match accepted {
                 Accepted::Stream(stream) => self.open_for(stream, idlest),
                 Accepted::Drained => {
-                    self.engine.book_for(Owner::Loop, Syscall::AcceptBlocked);
                     self.accepting = Accepting::Idle;
                     return;
                 }
@@ -421,8 +422,9 @@ impl Reactor {
         for token in self.engine.tokens() {
             let socket = self.sockets.get(token.index as usize).and_then(Option::as_ref);
             let Some(Ok(kernel)) = socket.map(sys::kernel) else { continue };
-            self.engine.book_for(Owner::Loop, Syscall::Getsockopt);
-            self.engine.book_for(Owner::Loop, Syscall::Getsockopt);
+            for _ in 0..2 {
+                self.engine.book_for(Owner::Loop, Syscall::Getsockopt);
+            }
             self.engine.witness_open(token, kernel);
         }
     }

@@ -4,7 +4,7 @@ use super::Engine;
 use crate::answer::{Answer, Manner};
 use crate::clock::Instant;
 use crate::conn::{Asked, State};
-use crate::cost::{Bytes, Kernel, Owner, Phase, Syscall};
+use crate::cost::{Bytes, Calls, Kernel, Owner, Phase, Syscall};
 use crate::fault::Fault;
 use crate::id::Token;
 use crate::ledger::Snapshot;
@@ -24,6 +24,11 @@ impl Engine {
     /// A system call was made for somebody who has no connection, or none any more.
     pub fn book_for(&mut self, owner: Owner, call: Syscall) {
         self.ledger.book(owner, call);
+    }
+
+    /// So were these.
+    pub fn book_all(&mut self, owner: Owner, calls: &Calls) {
+        self.ledger.book_all(owner, calls);
     }
 
     /// What follows is spent on accepting.
