@@ -29,8 +29,8 @@ pub struct Conn {
     pub owner: Option<Owner>,
     /// Its place in a channel's list.
     pub edge: Option<Edge>,
-    /// Bytes made when its mechanism had opened: once the socket has taken them, it may speak.
-    pub opened: u64,
+    /// Bytes that the socket has yet to take before its mechanism may speak: its answer's head.
+    pub unopened: u32,
     /// Whether the request in hand leaves the connection open.
     pub keep_alive: bool,
     /// Whether the peer has said anything yet.
@@ -110,7 +110,7 @@ impl Conn {
             account: Account::default(),
             owner: None,
             edge: None,
-            opened: 0,
+            unopened: 0,
             keep_alive: true,
             heard: false,
             dirty: false,
@@ -156,6 +156,7 @@ impl Conn {
     /// byte to `done`.
     pub fn sent(&mut self, bytes: usize, now: Instant, done: &mut Vec<Frame>) {
         self.queue.sent(bytes, done);
+        self.unopened = self.unopened.saturating_sub(u32::try_from(bytes).unwrap_or(u32::MAX));
         self.account.taken += bytes as u64;
         self.blocked = if self.queue.is_empty() { Instant::NEVER } else { now };
         debug_assert!(self.account.balances(self.queue.bytes()), "{:?}", self.account);
@@ -236,7 +237,7 @@ mod tests {
 
     #[test]
     fn a_connection_is_small() {
-        assert!(size_of::<Conn>() <= 312, "{} bytes", size_of::<Conn>());
+        assert!(size_of::<Conn>() <= 304, "{} bytes", size_of::<Conn>());
     }
 
     #[test]

@@ -92,7 +92,7 @@ impl Batch<'_> {
         self.events.is_empty() && self.gap.is_none()
     }
 
-    /// Bytes in which the batch fits in most encodings: a buffer that is made so large need not grow.
+    /// Bytes in which the batch fits in most encodings: a buffer made so large need not grow.
     pub fn room(&self) -> usize {
         let payloads = self.events.iter().map(|event| event.payload.bytes().len());
         payloads.map(|bytes| bytes + ENVELOPE_ROOM_BYTES).sum()

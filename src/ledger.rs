@@ -234,6 +234,13 @@ impl Ledger {
         }
     }
 
+    /// A reader came back for these messages: the run in hand works for them.
+    pub fn caught_up(&mut self, kind: Kind, batch: &Batch<'_>) {
+        if ON && batch.course == Course::CaughtUp {
+            self.receipts.caught_up(kind, batch);
+        }
+    }
+
     /// One system call has taken the last bytes of these frames.
     pub fn delivered(&mut self, owner: Owner, frames: &[Frame]) {
         let Owner::Mech(kind) = owner else { return };

@@ -116,6 +116,10 @@ pub const PENDING_MAX: usize = 64;
 pub const PENDING_BYTES_MAX: usize = 256 * 1024;
 /// Messages whose receipts are kept: 1 KiB each.
 pub const RECEIPTS_MAX: usize = 512;
+/// Messages of one poll's answer whose receipts are looked for, newest first.
+pub const RECEIPTS_PER_ANSWER: usize = 64;
+/// Receipts that one run may work for, or its time would be spread over more than it is worth.
+pub const RECEIPTS_TOUCHED_MAX: usize = 4 * RECEIPTS_MAX;
 /// Snapshots of the ledger that are kept to be subtracted: 30 KiB each, more with long delays.
 pub const SNAPSHOTS_MAX: usize = 16;
 /// Time that the loop spends, in nanoseconds, before it asks the CPU clock, which costs half a
@@ -237,6 +241,8 @@ pub const TABLE: &[Row] = &[
     row("pending_max", PENDING_MAX as u64),
     row("pending_bytes_max", PENDING_BYTES_MAX as u64),
     row("receipts_max", RECEIPTS_MAX as u64),
+    row("receipts_per_answer", RECEIPTS_PER_ANSWER as u64),
+    row("receipts_touched_max", RECEIPTS_TOUCHED_MAX as u64),
     row("snapshots_max", SNAPSHOTS_MAX as u64),
     row("meter_ns", METER_NS),
     row("received_max", RECEIVED_MAX as u64),

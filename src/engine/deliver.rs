@@ -69,7 +69,7 @@ impl Engine {
     fn end_slow(&mut self, index: u32) {
         let Some(conn) = self.conns.get_mut(index as usize) else { return };
         log::info!("connection {index}: closed, {}", Fault::QueueFull.row().name);
-        if conn.account.taken < conn.opened {
+        if conn.unopened > 0 {
             // Its answer has not begun: last words would stand where a head is expected.
             return self.vanish(index, Farewell::Reset);
         }

@@ -256,7 +256,8 @@ impl Engine {
         self.online.enter(mech.kind());
         self.ledger.opened(mech.kind(), self.turn.now.at);
         conn.keep_alive = manner.keep_alive;
-        conn.opened = conn.account.brought + conn.account.made.total();
+        conn.unopened = u32::try_from(conn.queue.bytes()).unwrap_or(u32::MAX);
+        self.ledger.caught_up(subscription.kind, &door.replay);
         conn.state = State::Mech(mech);
         self.soil(index);
         self.settle_acts(index);

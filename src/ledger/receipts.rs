@@ -102,7 +102,15 @@ impl Receipts {
     pub fn queued(&mut self, number: u64, kind: Kind, subscribers: u32) {
         let Some(page) = self.page(number) else { return };
         page.shares[kind as usize].queued += u64::from(subscribers) * page.sizes.len() as u64;
-        self.touched.push((number, kind, subscribers));
+        self.touch(number, kind);
+    }
+
+    /// A reader came back for these messages: the run in hand works for them.
+    pub fn caught_up(&mut self, kind: Kind, batch: &Batch<'_>) {
+        for event in batch.events.iter().rev().take(limits::RECEIPTS_PER_ANSWER) {
+            let Some(place) = self.place(&event.channel, event.id) else { return };
+            self.touch(self.first + place as u64, kind);
+        }
     }
 
     /// A call that took `messages` messages to their last byte took these.
@@ -117,10 +125,7 @@ impl Receipts {
                 for (at, count) in frame.messages().published() {
                     share.deliver(now.since(*at), u64::from(*count));
                 }
-                match self.touched.last_mut() {
-                    Some((last, of, weight)) if (*last, *of) == (number, kind) => *weight += 1,
-                    _ => self.touched.push((number, kind, 1)),
-                }
+                self.touch(number, kind);
             }
             Course::CaughtUp => self.catch_up(frame, kind, calls, now),
             Course::Replayed => {}
@@ -144,7 +149,7 @@ impl Receipts {
 
     /// One message's part, if its receipt has not given way.
     pub fn find(&self, channel: &str, id: Id) -> Option<Receipt<'_>> {
-        let page = self.ring.iter().rev().find(|page| page.holds(channel, id))?;
+        let page = self.ring.get(self.place(channel, id)?)?;
         let place = usize::try_from(id.offset - page.first.offset).ok()?;
         Some(Receipt {
             time_ms: page.time_ms,
@@ -158,17 +163,34 @@ impl Receipts {
     fn catch_up(&mut self, frame: &Frame, kind: Kind, calls: f64, now: Instant) {
         let Some((channel, first)) = &frame.messages().first else { return };
         let part = 1.0 / f64::from(frame.messages().count().max(1));
-        let published = frame.messages().published().iter();
+        let published = frame.messages().published().iter().rev();
         let each = published.flat_map(|(at, count)| std::iter::repeat_n(*at, *count as usize));
-        // An answer may bring a whole log; what is older than every receipt is not searched for.
-        for (offset, at) in (first.offset..).zip(each).take(limits::RECEIPTS_MAX) {
+        let behind = first.offset + u64::from(frame.messages().count());
+        for (offset, at) in (first.offset..behind).rev().zip(each).take(limits::RECEIPTS_PER_ANSWER)
+        {
             let id = Id { offset, ..*first };
-            let found = self.ring.iter_mut().rev().find(|page| page.holds(channel, id));
-            let Some(page) = found else { continue };
+            let Some(place) = self.place(channel, id) else { return };
+            self.touch(self.first + place as u64, kind);
+            let Some(page) = self.ring.get_mut(place) else { continue };
             let share = &mut page.shares[kind as usize];
             share.queued += 1;
             share.carry(frame.made(), part, calls * part);
             share.deliver(now.since(at), 1);
+        }
+    }
+
+    /// Where in the ring the receipt of a message is; messages that are asked for are new.
+    fn place(&self, channel: &str, id: Id) -> Option<usize> {
+        self.ring.iter().rposition(|page| page.holds(channel, id))
+    }
+
+    /// The run in hand works for a receipt, once more.
+    fn touch(&mut self, number: u64, kind: Kind) {
+        let room = limits::RECEIPTS_TOUCHED_MAX.saturating_sub(self.touched.len());
+        match self.touched.last_mut() {
+            Some((last, of, weight)) if (*last, *of) == (number, kind) => *weight += 1,
+            _ if room > 0 => self.touched.push((number, kind, 1)),
+            _ => {}
         }
     }
 

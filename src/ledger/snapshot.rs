@@ -73,29 +73,33 @@ impl Row {
     }
 }
 
-/// The newest snapshots, by their names.
+/// Snapshots by their names: those that were made or asked for last.
 #[derive(Debug, Default)]
 pub struct Snapshots {
-    kept: VecDeque<Snapshot>,
-    /// The name of the oldest.
-    first: u64,
+    kept: VecDeque<(u64, Snapshot)>,
+    /// The name of the next.
+    next: u64,
 }
 
 impl Snapshots {
-    /// Keeps a snapshot; the oldest gives way. Returns its name.
+    /// Keeps a snapshot; the one that nobody has asked for the longest gives way. Returns its name.
     pub fn keep(&mut self, snapshot: Snapshot) -> u64 {
         if self.kept.len() == limits::SNAPSHOTS_MAX {
             self.kept.pop_front();
-            self.first += 1;
         }
-        self.kept.push_back(snapshot);
-        self.first + self.kept.len() as u64 - 1
+        let name = self.next;
+        self.next += 1;
+        self.kept.push_back((name, snapshot));
+        name
     }
 
-    /// The snapshot of that name, unless it has given way.
-    pub fn find(&self, name: u64) -> Option<&Snapshot> {
-        let place = usize::try_from(name.checked_sub(self.first)?).ok()?;
-        self.kept.get(place)
+    /// The snapshot of that name, unless it has given way. Who counts from it again and again
+    /// keeps it, however many others are made meanwhile.
+    pub fn find(&mut self, name: u64) -> Option<&Snapshot> {
+        let place = self.kept.iter().position(|(of, _)| *of == name)?;
+        let found = self.kept.remove(place)?;
+        self.kept.push_back(found);
+        self.kept.back().map(|(_, snapshot)| snapshot)
     }
 }
 
