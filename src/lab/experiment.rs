@@ -116,7 +116,11 @@ pub struct Figures {
     pub calls: Option<Spread>,
     /// Blocks that the server's allocator handed out.
     pub allocations: Option<Spread>,
-    /// Memory of the server process that a subscriber holds, in bytes.
+    /// Memory that the ledger knows a subscriber to hold, in bytes: its connection, queue, place
+    /// in the channel's list and deadline.
+    pub held_bytes: Option<Spread>,
+    /// What the private memory of the server's process has grown by, per subscriber, in bytes. It
+    /// grows by pages and by doubling tables: with few subscribers it is coarse.
     pub user_memory_bytes: Option<Spread>,
     /// Memory of the kernel's socket queues that a subscriber holds, in bytes.
     pub kernel_memory_bytes: Option<Spread>,

@@ -42,6 +42,7 @@ impl Gain<'_> {
         let cpu_ns = self.account.cpu_ns_total() + accepting.copied().unwrap_or_default();
         self.total()
             .with(Column::Cpu, Some(real(cpu_ns) / 1_000.0))
+            .with(Column::Held, Some(real(self.account.held_bytes)))
             .over(subscribers)
             .with(Column::UserMemory, private_bytes.map(|bytes| bytes / subscribers))
             .with(Column::KernelMemory, kernel.map(|bytes| bytes / subscribers))
@@ -146,6 +147,7 @@ impl Figures {
             segments: spread(Column::Segments),
             calls: spread(Column::Calls),
             allocations: spread(Column::Allocations),
+            held_bytes: spread(Column::Held),
             user_memory_bytes: spread(Column::UserMemory),
             kernel_memory_bytes: spread(Column::KernelMemory),
             cpu_us: spread(Column::Cpu),

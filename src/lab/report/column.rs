@@ -18,6 +18,8 @@ pub enum Column {
     Calls,
     /// See [`Figures::allocations`].
     Allocations,
+    /// See [`Figures::held_bytes`].
+    Held,
     /// See [`Figures::user_memory_bytes`].
     UserMemory,
     /// See [`Figures::kernel_memory_bytes`].
@@ -32,13 +34,14 @@ pub enum Column {
 
 impl Column {
     /// Every column, in the order of tables.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::DownBytes,
         Self::UpBytes,
         Self::OverheadFactor,
         Self::Segments,
         Self::Calls,
         Self::Allocations,
+        Self::Held,
         Self::UserMemory,
         Self::KernelMemory,
         Self::Cpu,
@@ -55,6 +58,7 @@ impl Column {
             Self::Segments => "segments",
             Self::Calls => "calls",
             Self::Allocations => "allocations",
+            Self::Held => "held_bytes",
             Self::UserMemory => "user_memory_bytes",
             Self::KernelMemory => "kernel_memory_bytes",
             Self::Cpu => "cpu_us",
@@ -72,6 +76,7 @@ impl Column {
             Self::Segments => "segments",
             Self::Calls => "calls",
             Self::Allocations => "allocs",
+            Self::Held => "held",
             Self::UserMemory => "memory",
             Self::KernelMemory => "kernel",
             Self::Cpu => "CPU",
@@ -83,7 +88,11 @@ impl Column {
     /// Its unit as people write it.
     pub const fn unit(self) -> &'static str {
         match self {
-            Self::DownBytes | Self::UpBytes | Self::UserMemory | Self::KernelMemory => "B",
+            Self::DownBytes
+            | Self::UpBytes
+            | Self::Held
+            | Self::UserMemory
+            | Self::KernelMemory => "B",
             Self::OverheadFactor => "×",
             Self::Segments | Self::Calls | Self::Allocations => "count",
             Self::Cpu | Self::DelayP50 | Self::DelayP99 => "µs",
@@ -93,7 +102,11 @@ impl Column {
     /// Its unit as programs read it.
     pub const fn unit_name(self) -> &'static str {
         match self {
-            Self::DownBytes | Self::UpBytes | Self::UserMemory | Self::KernelMemory => "bytes",
+            Self::DownBytes
+            | Self::UpBytes
+            | Self::Held
+            | Self::UserMemory
+            | Self::KernelMemory => "bytes",
             Self::OverheadFactor => "factor",
             Self::Segments | Self::Calls | Self::Allocations => "count",
             Self::Cpu | Self::DelayP50 | Self::DelayP99 => "microseconds",
@@ -109,7 +122,8 @@ impl Column {
             Self::Segments => "TCP segments in both directions, bare acknowledgements included",
             Self::Calls => "system calls of the server; one that served several is shared",
             Self::Allocations => "blocks that the server's allocator handed out",
-            Self::UserMemory => "memory of the server's process that a subscriber holds",
+            Self::Held => "memory of its connection, queue, place in the list and deadline",
+            Self::UserMemory => "growth of the server's process per subscriber, in whole pages",
             Self::KernelMemory => "memory of the kernel's socket queues that a subscriber holds",
             Self::Cpu => "CPU time of the server, in user code and in the kernel",
             Self::DelayP50 => "publishing to the kernel's taking it: half took no longer",
@@ -122,7 +136,7 @@ impl Column {
         match self {
             Self::DownBytes | Self::UpBytes | Self::OverheadFactor => Group::Bytes,
             Self::Segments | Self::Calls | Self::Allocations => Group::Counts,
-            Self::UserMemory | Self::KernelMemory => Group::Memory,
+            Self::Held | Self::UserMemory | Self::KernelMemory => Group::Memory,
             Self::Cpu | Self::DelayP50 | Self::DelayP99 => Group::Time,
         }
     }
@@ -132,7 +146,7 @@ impl Column {
         match self {
             Self::DownBytes | Self::UpBytes => Precision::UpTo(1),
             Self::Segments | Self::Calls | Self::Allocations => Precision::UpTo(2),
-            Self::UserMemory | Self::KernelMemory => Precision::UpTo(0),
+            Self::Held | Self::UserMemory | Self::KernelMemory => Precision::UpTo(0),
             Self::OverheadFactor => Precision::Always(2),
             Self::Cpu | Self::DelayP50 | Self::DelayP99 => Precision::Always(1),
         }
@@ -147,6 +161,7 @@ impl Column {
             Self::Segments => figures.segments,
             Self::Calls => figures.calls,
             Self::Allocations => figures.allocations,
+            Self::Held => figures.held_bytes,
             Self::UserMemory => figures.user_memory_bytes,
             Self::KernelMemory => figures.kernel_memory_bytes,
             Self::Cpu => figures.cpu_us,
@@ -166,6 +181,7 @@ impl Column {
             Self::Segments => &mut figures.segments,
             Self::Calls => &mut figures.calls,
             Self::Allocations => &mut figures.allocations,
+            Self::Held => &mut figures.held_bytes,
             Self::UserMemory => &mut figures.user_memory_bytes,
             Self::KernelMemory => &mut figures.kernel_memory_bytes,
             Self::Cpu => &mut figures.cpu_us,

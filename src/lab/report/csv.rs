@@ -63,7 +63,7 @@ mod tests {
     fn every_question_mechanism_and_column_has_a_line() {
         let experiment = sample::experiment();
         let csv = csv(&experiment);
-        assert_eq!(csv.split_terminator("\r\n").count(), 1 + 4 * 2 * 11);
+        assert_eq!(csv.split_terminator("\r\n").count(), 1 + 4 * 2 * Column::ALL.len());
         for line in [
             "question,mechanism,column,unit,median,min,max,refused",
             "open,long_poll,down_bytes,bytes,,,,",

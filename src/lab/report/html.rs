@@ -297,7 +297,7 @@ fn coded(words: &str) -> String {
 const BYTES: &[(Column, &str)] = &[(Column::DownBytes, "down"), (Column::UpBytes, "up")];
 const CALLS: &[(Column, &str)] = &[(Column::Calls, "calls")];
 const MEMORY: &[(Column, &str)] =
-    &[(Column::UserMemory, "server’s process"), (Column::KernelMemory, "kernel")];
+    &[(Column::Held, "held"), (Column::UserMemory, "growth of the process")];
 const CPU: &[(Column, &str)] = &[(Column::Cpu, "CPU")];
 const DELAY: &[(Column, &str)] = &[(Column::DelayP50, "p50"), (Column::DelayP99, "p99")];
 

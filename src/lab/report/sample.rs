@@ -68,6 +68,7 @@ fn sse() -> Row {
             down_bytes: all(181.0),
             up_bytes: all(98.0),
             calls: all(4.0),
+            held_bytes: of(344.0, 344.0, 344.0),
             user_memory_bytes: of(1310.4, 1228.8, 1392.0),
             cpu_us: all(19.7),
             ..NONE
@@ -103,6 +104,7 @@ const NONE: Figures = Figures {
     segments: None,
     calls: None,
     allocations: None,
+    held_bytes: None,
     user_memory_bytes: None,
     kernel_memory_bytes: None,
     cpu_us: None,
