@@ -349,3 +349,6 @@ fn delays() -> Histogram<u64> {
     #[allow(clippy::expect_used, reason = "a constant that the crate takes: 0 to 5 digits")]
     Histogram::new(2).expect("two digits")
 }
+
+#[cfg(all(test, feature = "ledger"))]
+mod tests;

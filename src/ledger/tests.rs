@@ -1,0 +1,184 @@
+use std::sync::Arc;
+
+use super::*;
+use crate::event::{Event, Payload};
+
+const SSE: Owner = Owner::Mech(Kind::Sse);
+const POLL: Owner = Owner::Mech(Kind::Poll);
+
+/// Messages of a channel from this offset on, of these sizes.
+fn events(first: u64, sizes: &[usize]) -> Vec<Event> {
+    let event = |(offset, size): (u64, &usize)| Event {
+        id: Id { epoch: 7, offset },
+        time_ms: 9,
+        at: Instant::ZERO,
+        channel: Arc::from("c"),
+        name: None,
+        payload: Payload::Text("x".repeat(*size).into()),
+    };
+    (first..).zip(sizes).map(event).collect()
+}
+
+fn batch(events: &[Event], course: Course) -> Batch<'_> {
+    Batch { events, course, ..Batch::none(9) }
+}
+
+/// A frame with 10 bytes of framing around each message.
+fn frame(batch: &Batch<'_>) -> Frame {
+    let payload: usize = batch.events.iter().map(|event| event.payload.bytes().len()).sum();
+    let total = payload + 10 * batch.events.len();
+    Frame::new(vec![b'.'; total], Bytes::wrapped(total, payload), batch)
+}
+
+/// Time that stands still, at 50 µs behind the beginning of the turn.
+fn ledger() -> Ledger {
+    let mut ledger = Ledger::new(Gauge::STILL);
+    ledger.begin(Now { at: Instant::from_us(50), unix_us: 0 });
+    ledger
+}
+
+fn account(made: usize, taken: u64) -> Account {
+    Account { made: Bytes::framing(made), taken, ..Account::default() }
+}
+
+#[test]
+fn a_connection_that_changes_hands_takes_what_is_queued_along() {
+    let mut ledger = ledger();
+    let mut books = account(100, 60);
+    books.received = 30;
+    books.parsed = Bytes::head(20);
+    ledger.fold(POLL, &mut books, 40);
+    assert_eq!((books.brought, books.received), (40, 10), "unparsed bytes are the next owner's");
+    assert!(books.balances(40) && books.balances_received(10));
+    books.taken = 40;
+    books.parsed = Bytes::head(10);
+    ledger.fold(SSE, &mut books, 0);
+    let mut snapshot = ledger.snapshot(Instant::from_us(60));
+    assert!(snapshot.balances());
+    assert_eq!((snapshot.row(POLL).carried, snapshot.row(SSE).brought), (40, 40));
+    assert_eq!((snapshot.row(POLL).read, snapshot.row(SSE).read), (20, 10));
+}
+
+#[test]
+fn a_difference_balances_and_adds_up_to_the_whole() {
+    let mut ledger = ledger();
+    let mut books = account(100, 60);
+    let open = |ledger: &mut Ledger, books: &Account, queued, waiting, at| {
+        let mut snapshot = ledger.snapshot(Instant::from_us(at));
+        snapshot.row(SSE).add_open(books, queued, waiting, 304);
+        snapshot
+    };
+    ledger.opened(Kind::Sse, Instant::from_us(100));
+    books.received = 5;
+    let earlier = open(&mut ledger, &books, 40, 5, 200);
+    books.taken = 90;
+    books.made += Bytes::control(20);
+    books.parsed = Bytes::control(5);
+    let later = open(&mut ledger, &books, 30, 0, 500);
+    let mut gain = later.clone().since(&earlier);
+    assert!(earlier.balances() && later.balances() && gain.balances(), "{gain:?}");
+    let row = gain.row(SSE);
+    assert_eq!((row.brought, row.made.total(), row.taken, row.queued), (40, 20, 30, 30));
+    assert_eq!((row.read, row.parsed.total(), row.waiting), (5, 5, 0));
+    assert_eq!((row.opened, row.open, row.open_us), (0, 1, 300));
+}
+
+#[test]
+fn calls_that_a_connection_cannot_count_are_its_owners() {
+    let mut ledger = ledger();
+    let mut books = Account::default();
+    for call in [Syscall::Read, Syscall::Close] {
+        ledger.book_for(&mut books, Some(SSE), call);
+    }
+    let mut snapshot = ledger.snapshot(Instant::ZERO);
+    assert_eq!(snapshot.row(SSE).calls.total(), 1, "the other is in the connection's books");
+    ledger.fold(SSE, &mut books, 0);
+    let mut snapshot = ledger.snapshot(Instant::ZERO);
+    assert_eq!(snapshot.row(SSE).calls.of(Syscall::Read), 1);
+    assert_eq!(snapshot.row(SSE).calls.of(Syscall::Close), 1);
+}
+
+#[test]
+fn messages_that_leave_together_share_their_calls() {
+    let mut ledger = ledger();
+    let events = events(1, &[4, 0, 8]);
+    let course = ledger.course(&batch(&events, Course::Replayed));
+    let frame = frame(&batch(&events, course));
+    ledger.queued(course, Kind::Sse, 2);
+    for _ in 0..2 {
+        ledger.delivered(SSE, std::slice::from_ref(&frame));
+    }
+    let receipt = ledger.receipt("c", Id { epoch: 7, offset: 3 }).unwrap();
+    assert_eq!((receipt.bytes, receipt.batch), (8, 3));
+    let share = receipt.shares[Kind::Sse as usize];
+    assert_eq!((share.queued, share.delivered), (6, 6));
+    assert!((share.calls - 2.0).abs() < 1e-9, "two calls for three messages and two subscribers");
+    assert!((share.framing - 60.0).abs() < 1e-9 && (share.payload - 24.0).abs() < 1e-9);
+    assert_eq!((share.delay_us_min, share.delay_us_max), (50, 50));
+    assert!(ledger.receipt("c", Id { epoch: 7, offset: 4 }).is_none());
+    assert!(ledger.receipt("d", Id { epoch: 7, offset: 3 }).is_none());
+}
+
+#[test]
+fn one_call_for_two_frames_is_half_a_call_each() {
+    let mut ledger = ledger();
+    let frames: Vec<Frame> = [events(1, &[4]), events(2, &[4])]
+        .iter()
+        .map(|events| frame(&batch(events, ledger.course(&batch(events, Course::Replayed)))))
+        .collect();
+    ledger.delivered(SSE, &frames);
+    for offset in [1, 2] {
+        let receipt = ledger.receipt("c", Id { epoch: 7, offset }).unwrap();
+        assert!((receipt.shares[Kind::Sse as usize].calls - 0.5).abs() < 1e-9);
+    }
+}
+
+#[test]
+fn a_polls_answer_is_booked_on_the_receipts_of_its_messages() {
+    let mut ledger = ledger();
+    let published = events(1, &[4, 4]);
+    ledger.course(&batch(&published[..1], Course::Replayed));
+    ledger.course(&batch(&published[1..], Course::Replayed));
+    let answer = batch(&published, Course::CaughtUp);
+    ledger.caught_up(Kind::Poll, &answer);
+    ledger.delivered(POLL, &[frame(&answer)]);
+    for offset in [1, 2] {
+        let receipt = ledger.receipt("c", Id { epoch: 7, offset }).unwrap();
+        let share = receipt.shares[Kind::Poll as usize];
+        assert_eq!((share.queued, share.delivered), (1, 1));
+        assert!((share.calls - 0.5).abs() < 1e-9 && (share.framing - 10.0).abs() < 1e-9);
+    }
+    let mut snapshot = ledger.snapshot(Instant::ZERO);
+    assert_eq!((snapshot.row(POLL).deliveries, snapshot.row(POLL).delays.len()), (2, 2));
+}
+
+#[test]
+fn what_was_there_before_its_reader_is_delivered_without_a_delay() {
+    let mut ledger = ledger();
+    let events = events(1, &[4]);
+    ledger.delivered(SSE, &[frame(&batch(&events, Course::Replayed))]);
+    let mut snapshot = ledger.snapshot(Instant::ZERO);
+    assert_eq!((snapshot.row(SSE).deliveries, snapshot.row(SSE).delays.len()), (1, 0));
+}
+
+#[test]
+fn the_oldest_receipt_gives_way() {
+    let mut ledger = ledger();
+    for offset in 1..=crate::limits::RECEIPTS_MAX as u64 + 1 {
+        ledger.course(&batch(&events(offset, &[1]), Course::Replayed));
+    }
+    let receipt = |offset| ledger.receipt("c", Id { epoch: 7, offset });
+    assert!(receipt(1).is_none() && receipt(2).is_some());
+}
+
+#[test]
+fn a_snapshot_that_is_asked_for_is_kept() {
+    let mut snapshots = Snapshots::default();
+    let first = snapshots.keep(ledger().snapshot(Instant::ZERO));
+    let second = snapshots.keep(ledger().snapshot(Instant::ZERO));
+    for _ in 0..2 * crate::limits::SNAPSHOTS_MAX {
+        snapshots.keep(ledger().snapshot(Instant::ZERO));
+        assert!(snapshots.find(first).is_some());
+    }
+    assert!(snapshots.find(second).is_none());
+}
