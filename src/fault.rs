@@ -50,6 +50,8 @@ pub enum Fault {
     ChannelsFull,
     /// `since` or `upto` is no cursor.
     CursorRefused,
+    /// This server was built without a ledger.
+    LedgerAbsent,
     /// No snapshot of the ledger has this name, or it has given way to newer ones.
     SnapshotUnknown,
     /// `kernel` is neither 0 nor 1.

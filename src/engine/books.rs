@@ -7,7 +7,7 @@ use crate::conn::{Asked, State};
 use crate::cost::{Bytes, Calls, Kernel, Owner, Phase, Syscall};
 use crate::fault::Fault;
 use crate::id::Token;
-use crate::ledger::Snapshot;
+use crate::ledger::{self, Snapshot};
 use crate::metrics;
 use crate::route::{Reading, Witness};
 use crate::statement::{Receipt, Statement};
@@ -122,6 +122,7 @@ impl Engine {
     /// the turn.
     pub(super) fn read_ledger(&mut self, index: u32, reading: Reading, manner: &Manner) {
         let answer = match reading {
+            _ if !ledger::ON => Err(Fault::LedgerAbsent),
             Reading::Statement { since, witness: Witness::Kernel } => {
                 return self.inquire(index, since, manner);
             }

@@ -221,6 +221,8 @@ pub const FAULTS: &[Row] = &[
         "The client does not read as fast as messages come."),
     client(Fault::PongMissing, "pong_missing", "RFC 6455 §5.5.3", 408, W::INTERNAL,
         "Two pings in a row were not answered."),
+    server(Fault::LedgerAbsent, "ledger_absent", "RFC 9110 §15.6.2", 501, W::POLICY,
+        "This server was built without the ledger; the feature `ledger` adds it."),
     server(Fault::Draining, "draining", "RFC 9110 §15.6.4", 503, W::GOING_AWAY,
         "The server is restarting; try again."),
 ];
