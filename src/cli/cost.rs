@@ -150,12 +150,12 @@ impl Cost {
 }
 
 /// A bar on the standard error, for whoever waits there.
-struct Progress {
+pub(super) struct Progress {
     bar: Option<ProgressBar>,
 }
 
 impl Progress {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         if !io::stderr().is_terminal() {
             return Self { bar: None };
         }
@@ -166,14 +166,14 @@ impl Progress {
         Self { bar: Some(bar) }
     }
 
-    fn advance(&self, step: &Step) {
+    pub(super) fn advance(&self, step: &Step) {
         let Some(bar) = &self.bar else { return };
         bar.set_length(step.all_us);
         bar.set_position(step.done_us);
         bar.set_message(step.doing.clone());
     }
 
-    fn end(&self) {
+    pub(super) fn end(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
@@ -187,7 +187,7 @@ impl Drop for Progress {
 }
 
 /// Becomes true when somebody wants the experiment to end.
-fn interruption() -> Result<Arc<AtomicBool>, Failure> {
+pub(super) fn interruption() -> Result<Arc<AtomicBool>, Failure> {
     let interrupted = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&interrupted))

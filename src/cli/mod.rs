@@ -10,6 +10,7 @@ mod statement;
 mod subscribe;
 mod table;
 mod text;
+mod trial;
 mod value;
 
 use std::env;
@@ -41,6 +42,7 @@ enum Command {
     Sub(subscribe::Subscribe),
     Ledger(ledger::Read),
     Cost(cost::Cost),
+    Trial(trial::Trial),
 }
 
 /// Runs the command line; the exit code is 0 for fine, 1 for failed, 2 for usage, 124 for a
@@ -53,6 +55,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Sub(subscribe) => subscribe.run(),
         Command::Ledger(read) => read.run(),
         Command::Cost(cost) => cost.run(),
+        Command::Trial(trial) => trial.run(),
     });
     done.map_or_else(Failure::report, |()| ExitCode::SUCCESS)
 }
@@ -138,7 +141,7 @@ fn printed(written: io::Result<()>) -> Result<(), Failure> {
 }
 
 /// The commands.
-const COMMANDS: [&str; 5] = ["serve", "pub", "sub", "ledger", "cost"];
+const COMMANDS: [&str; 6] = ["serve", "pub", "sub", "ledger", "cost", "trial"];
 /// Questions about the command itself.
 const ABOUT: [&str; 4] = ["-h", "--help", "-V", "--version"];
 const EXAMPLE: &str = "\
@@ -150,7 +153,8 @@ Example:
   pushscope sub 10086 --as websocket
   pushscope pub 10086 hello
   pushscope ledger
-  pushscope cost";
+  pushscope cost
+  pushscope trial";
 
 #[cfg(test)]
 mod tests {

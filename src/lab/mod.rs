@@ -16,6 +16,7 @@ pub mod run;
 mod scene;
 pub mod server;
 mod subscriber;
+pub mod trial;
 
 pub use error::LabError;
 pub use run::{Experimenter, Step};

@@ -21,8 +21,11 @@ use table::{covers, refusals};
 
 pub use column::Column;
 pub use csv::csv;
+pub(super) use html::escaped;
 pub use html::html;
+pub(super) use number::{counted, grouped};
 pub use text::text;
+pub(super) use text::wrapped;
 
 /// The experiment in JSON, as its shapes are, indented. A figure that is refused is null.
 pub fn json(experiment: &Experiment) -> String {

@@ -153,7 +153,7 @@ impl Column {
     }
 
     /// Its figure, where there is one.
-    pub(super) fn of(self, figures: &Figures) -> Option<Spread> {
+    pub(in crate::lab) fn of(self, figures: &Figures) -> Option<Spread> {
         let found = match self {
             Self::DownBytes => figures.down_bytes,
             Self::UpBytes => figures.up_bytes,

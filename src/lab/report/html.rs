@@ -22,7 +22,7 @@ pub fn html(experiment: &Experiment) -> String {
 }
 
 /// Text in HTML, in an attribute too.
-pub(super) fn escaped(text: &str) -> String {
+pub(in crate::lab) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
@@ -191,7 +191,7 @@ fn charts(question: Question) -> [Chart; 5] {
     [
         chart("bytes", format!("Bytes {per}"), Shape::Stacked, BYTES),
         chart("calls", format!("System calls {per}"), Shape::Grouped, CALLS),
-        chart("memory", format!("Memory {per}, B"), Shape::Stacked, MEMORY),
+        chart("memory", format!("Memory {per}, B"), Shape::Grouped, MEMORY),
         chart("cpu", format!("CPU time {per}, µs"), Shape::Grouped, CPU),
         chart("delay", delay, Shape::Grouped, DELAY),
     ]

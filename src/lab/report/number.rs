@@ -25,7 +25,7 @@ impl Precision {
 
 /// The number with its thousands apart: `1,234.5`. What is there, and less than a half of the last
 /// digit, is `<0.1`: it is little, and not nothing.
-pub(super) fn grouped(number: f64, digits: usize) -> String {
+pub(in crate::lab) fn grouped(number: f64, digits: usize) -> String {
     let fixed = fixed(number, digits);
     let is_zero = !fixed.bytes().any(|byte| matches!(byte, b'1'..=b'9'));
     if is_zero && number != 0.0 {
@@ -61,7 +61,7 @@ pub(super) fn seconds(us: u64) -> String {
 }
 
 /// A count and its noun, in the singular where it is one.
-pub(super) fn counted(count: u64, noun: &str) -> String {
+pub(in crate::lab) fn counted(count: u64, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{} {noun}{plural}", apart(&count.to_string()))
 }

@@ -218,7 +218,7 @@ fn behind(cell: &Cell, digits: usize) -> String {
 }
 
 /// The words in lines, the first behind `first`, the others behind `rest`.
-fn wrapped(words: &str, first: &str, rest: &str) -> String {
+pub(in crate::lab) fn wrapped(words: &str, first: &str, rest: &str) -> String {
     let mut text = String::new();
     let mut line = String::from(first);
     let mut is_fresh = true;
