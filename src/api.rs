@@ -26,7 +26,7 @@ pub struct Api<'a> {
     pub received: &'a ReceivedTable,
     /// Who is connected.
     pub online: &'a Census,
-    /// The time of this turn.
+    /// The time, read anew: the delay of what is published counts from it.
     pub now: Now,
     /// The same, as a field value.
     pub date: &'a Date,

@@ -5,6 +5,7 @@ use crate::clock::{Instant, SECOND_US};
 use crate::cost::{Account, Bytes, Owner};
 use crate::frame::Frame;
 use crate::hub::{Edge, Subscriber};
+use crate::id::Id;
 use crate::limits::{self, Limits};
 use crate::mech::Mech;
 use crate::queue::Queue;
@@ -29,6 +30,8 @@ pub struct Conn {
     pub owner: Option<Owner>,
     /// Its place in a channel's list.
     pub edge: Option<Edge>,
+    /// Writes since the last that took a message to its last byte, or left nothing queued.
+    pub writes: u16,
     /// Bytes that the socket has yet to take before its mechanism may speak: its answer's head.
     pub unopened: u32,
     /// Whether the request in hand leaves the connection open.
@@ -93,8 +96,12 @@ pub struct Incoming {
 /// A question that only the end of the turn can answer.
 #[derive(Debug)]
 pub struct Asked {
+    /// When it was asked.
+    pub at: Instant,
     /// The snapshot to be subtracted.
-    pub since: Option<u64>,
+    pub since: Option<Id>,
+    /// Whether the peer will say nothing more.
+    pub ended: bool,
     /// How it is to be answered.
     pub manner: Manner,
 }
@@ -110,6 +117,7 @@ impl Conn {
             account: Account::default(),
             owner: None,
             edge: None,
+            writes: 0,
             unopened: 0,
             keep_alive: true,
             heard: false,
@@ -131,7 +139,8 @@ impl Conn {
             State::Body(incoming) => incoming.deadline(),
             State::Mech(mech) => mech.deadline(),
             State::Lingering { until, .. } => *until,
-            State::Asking(_) | State::Gone => Instant::NEVER,
+            State::Asking(asked) => asked.at.after(limits.head_us_max),
+            State::Gone => Instant::NEVER,
         };
         own.min(self.stall_deadline())
     }
@@ -188,6 +197,14 @@ impl Conn {
         self.state = State::Lingering { budget: limits::LINGER_BYTES_MAX, until: Instant::NEVER };
     }
 
+    /// For whom its input is read, as far as is known: between two requests it is not.
+    pub const fn reader(&self) -> Option<Owner> {
+        match self.state {
+            State::Head { .. } => None,
+            _ => self.owner,
+        }
+    }
+
     /// Whether every byte that has come is parsed, or waits to be.
     pub fn is_parsed(&self) -> bool {
         self.account.balances_received(self.tail.len())
@@ -200,11 +217,17 @@ impl Conn {
     }
 
     /// Memory that it holds, in bytes: its place in the slab and in its channel's list, its
-    /// socket and its deadline, its queue and its tail.
+    /// socket and its deadline, its queue and its tail, and what has come of an unfinished message.
     pub fn held_bytes(&self) -> u64 {
         let places = size_of::<Self>() + HANDLES_BYTES;
         let edge = if self.edge.is_some() { size_of::<Subscriber>() } else { 0 };
-        (places + edge + self.queue.heap_bytes() + self.tail.capacity()) as u64
+        let state = match &self.state {
+            State::Body(incoming) => size_of::<Incoming>() + incoming.content.capacity(),
+            State::Mech(mech) => mech.heap_bytes(),
+            State::Asking(_) => size_of::<Asked>(),
+            State::Head { .. } | State::Lingering { .. } | State::Gone => 0,
+        };
+        (places + edge + state + self.queue.heap_bytes() + self.tail.capacity()) as u64
     }
 
     /// Throws away what is queued, and awaits the sweep.
@@ -237,7 +260,7 @@ mod tests {
 
     #[test]
     fn a_connection_is_small() {
-        assert!(size_of::<Conn>() <= 304, "{} bytes", size_of::<Conn>());
+        assert!(size_of::<Conn>() <= 312, "{} bytes", size_of::<Conn>());
     }
 
     #[test]

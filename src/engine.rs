@@ -175,7 +175,7 @@ impl Engine {
             received: ReceivedTable::default(),
             online: Census::default(),
             ledger: Ledger::new(gauge),
-            snapshots: Snapshots::default(),
+            snapshots: Snapshots::new(now.unix_ms()),
             inquiries: Vec::new(),
             witnessed: None,
             done: Vec::new(),
@@ -250,8 +250,8 @@ impl Engine {
         let Some(conn) = self.conn_mut(token) else { return };
         conn.heard |= !bytes.is_empty();
         conn.account.received += bytes.len() as u64;
-        let (owner, was_paused) = (conn.owner, conn.is_paused());
-        self.ledger.enter(Phase::Receive, owner);
+        let (reader, was_paused) = (conn.reader(), conn.is_paused());
+        self.ledger.enter(Phase::Receive, reader);
         let Some(conn) = self.conn_mut(token) else { return };
         if conn.tail.is_empty() {
             let taken = self.advance(token.index, bytes);
@@ -278,12 +278,12 @@ impl Engine {
             // Requests wait for their answers to be read; the end will be read again after them.
             return;
         }
-        match &conn.state {
+        match &mut conn.state {
             State::Head { begun: true, .. } | State::Body(_) => {
                 self.refuse(token.index, &Manner::LOST, Fault::RequestCut.into());
             }
             State::Gone => {}
-            State::Asking(_) => self.answer_last(token.index),
+            State::Asking(asked) => asked.ended = true,
             // A peer that has closed its half may still read what it has asked for.
             _ if !conn.queue.is_empty() => self.close(token.index),
             // A parked peer that has nothing more to say is taken as gone.
@@ -311,6 +311,7 @@ impl Engine {
             let Some(token) = self.ready.pop() else { break };
             self.receive(token, &[]);
         }
+        self.enter_loop();
         while let Some((key, at)) = self.hub.next_unarmed(self.turn.now) {
             self.timers.arm(at, Waiter::Channel(key));
         }
@@ -401,7 +402,8 @@ impl Engine {
 
     /// Whether something waits for this very turn to go on.
     pub fn is_busy(&self) -> bool {
-        !self.ready.is_empty() || !self.dirty.is_empty() || !self.unpaused.is_empty()
+        let lists = [&self.ready, &self.dirty, &self.unpaused, &self.inquiries];
+        lists.iter().any(|list| !list.is_empty())
     }
 
     /// Removes the next connection that is to be closed.
@@ -435,7 +437,9 @@ impl Engine {
     /// Publishes on behalf of somebody inside this process.
     pub fn publish(&mut self, channel: &str, draft: Draft) -> Result<Receipt, HubError> {
         let key = self.hub.channel_named(channel, self.turn.now)?;
-        let receipt = self.hub.publish(key, draft, self.turn.now).ok_or(HubError::Full)?;
+        self.ledger.enter(Phase::Receive, Some(Owner::Publish));
+        let now = self.ledger.now(self.turn.now);
+        let receipt = self.hub.publish(key, draft, now).ok_or(HubError::Full)?;
         self.deliver_urgent();
         Ok(receipt)
     }
@@ -453,6 +457,7 @@ impl Engine {
             match &mut conn.state {
                 // RFC 9112 §9.6: the last answer of a connection says that it is the last.
                 State::Body(incoming) => incoming.manner.keep_alive = false,
+                // It was asked behind the end of the turn, and is answered in the next one.
                 State::Asking(asked) => asked.manner.keep_alive = false,
                 State::Mech(_) => self.end(index, Why::Drain),
                 State::Head { begun: false, .. } => self.close(index),

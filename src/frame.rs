@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::clock::Instant;
 use crate::cost::Bytes;
 use crate::event::{Batch, Course};
-use crate::id::Id;
+use crate::id::{Id, Kind};
 
 /// Encoded messages, shared by reference count, with what their bytes are for.
 #[derive(Clone, Debug)]
@@ -14,6 +14,7 @@ pub struct Frame(Rc<Encoded>);
 
 #[derive(Debug)]
 struct Encoded {
+    kind: Kind,
     bytes: Vec<u8>,
     made: Bytes,
     messages: Messages,
@@ -32,7 +33,7 @@ pub struct Messages {
 
 impl Messages {
     fn of(batch: &Batch<'_>) -> Self {
-        let mut published: Vec<(Instant, u32)> = Vec::with_capacity(1);
+        let mut published: Vec<(Instant, u32)> = Vec::with_capacity(batch.events.len());
         for event in batch.events {
             match published.last_mut() {
                 Some((at, count)) if *at == event.at => *count += 1,
@@ -55,11 +56,16 @@ impl Messages {
 }
 
 impl Frame {
-    /// Takes over what an encoder wrote for a batch. All of it must be booked in `made`.
-    pub fn new(bytes: Vec<u8>, made: Bytes, batch: &Batch<'_>) -> Self {
+    /// Takes over what a mechanism's encoder wrote for a batch. All of it must be booked in `made`.
+    pub fn new(kind: Kind, bytes: Vec<u8>, made: Bytes, batch: &Batch<'_>) -> Self {
         debug_assert_eq!(bytes.len() as u64, made.total());
         let messages = Messages::of(batch);
-        Self(Rc::new(Encoded { bytes, made, messages }))
+        Self(Rc::new(Encoded { kind, bytes, made, messages }))
+    }
+
+    /// The mechanism that carries it.
+    pub fn kind(&self) -> Kind {
+        self.0.kind
     }
 
     /// The bytes as they stand on the wire.
@@ -143,7 +149,7 @@ mod tests {
         for _ in 0..3 {
             let frame = frames.shared(Encoding::Lines, || {
                 times += 1;
-                Frame::new(b"{}\n".to_vec(), Bytes::framing(3), &Batch::none(0))
+                Frame::new(Kind::XhrStream, b"{}\n".to_vec(), Bytes::framing(3), &Batch::none(0))
             });
             assert_eq!(frame.bytes(), b"{}\n");
         }

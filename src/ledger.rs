@@ -20,7 +20,7 @@ use crate::cost::{Account, Bytes, Calls, Heap, Kernel, Owner, Phase, Syscall};
 use crate::event::{Batch, Course};
 use crate::frame::Frame;
 use crate::id::{Id, Kind};
-use crate::ledger::meter::{Gauge, Meter, Run};
+use crate::ledger::meter::{Gauge, Meter, Run, Turn};
 use crate::ledger::receipts::Receipts;
 
 /// Whether this build keeps a ledger.
@@ -101,7 +101,14 @@ impl Ledger {
 
     /// A turn begins, now.
     pub fn begin(&mut self, now: Now) {
-        self.meter.begin(now.at);
+        if self.meter.begin(now.at) == Turn::First {
+            self.book(Owner::Loop, Syscall::CpuClock);
+        }
+    }
+
+    /// The time now, on the clock of deadlines: later than that of the turn.
+    pub fn now(&self, turn: Now) -> Now {
+        if ON { Now { at: self.meter.now(), ..turn } } else { turn }
     }
 
     /// A turn ends: the loop may sleep. Now and then the time that was spent is booked.
@@ -123,8 +130,11 @@ impl Ledger {
         }
         self.cut();
         self.row(Owner::Loop).calls.book(Syscall::CpuClock);
-        let rows = &mut self.rows;
-        self.meter.settle(|owner, phase, ns| rows[owner.place()].cpu_ns[phase as usize] += ns);
+        for (row, spent_ns) in self.rows.iter_mut().zip(self.meter.settle()) {
+            for (ns, more) in row.cpu_ns.iter_mut().zip(spent_ns) {
+                *ns += more;
+            }
+        }
     }
 
     /// What follows is this phase, for this owner; nobody knows yet for whom when it is none.
@@ -234,30 +244,36 @@ impl Ledger {
         }
     }
 
-    /// A reader came back for these messages: the run in hand works for them.
+    /// A mechanism is opened with these messages: the run in hand works for them.
     pub fn caught_up(&mut self, kind: Kind, batch: &Batch<'_>) {
-        if ON && batch.course == Course::CaughtUp {
+        if ON {
+            self.receipts.work();
             self.receipts.caught_up(kind, batch);
         }
     }
 
-    /// One system call has taken the last bytes of these frames.
-    pub fn delivered(&mut self, owner: Owner, frames: &[Frame]) {
-        let Owner::Mech(kind) = owner else { return };
+    /// A system call has taken bytes of a connection.
+    pub const fn wrote(&mut self) {
+        if ON {
+            self.receipts.work();
+        }
+    }
+
+    /// So many system calls have taken these frames to their last byte.
+    pub fn delivered(&mut self, calls: u16, frames: &[Frame]) {
         if !ON {
             return;
         }
         let now = self.meter.now();
         let messages: u32 = frames.iter().map(|frame| frame.messages().count()).sum();
-        let row = &mut self.rows[owner.place()];
         for frame in frames {
-            row.deliver(frame, now);
-            self.receipts.delivered(frame, kind, messages, now);
+            self.rows[Owner::Mech(frame.kind()).place()].deliver(frame, now);
+            self.receipts.delivered(frame, f64::from(calls), messages, now);
         }
     }
 
     /// What a message has cost so far, if its receipt is still there.
-    pub fn receipt(&self, channel: &str, id: Id) -> Option<receipts::Receipt<'_>> {
+    pub fn receipt(&self, channel: &str, id: Id) -> Option<receipts::Receipt> {
         self.receipts.find(channel, id)
     }
 

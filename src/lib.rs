@@ -39,7 +39,7 @@
 //!   fuzz        bodies of the fuzz targets
 //!   engine      slab of connections: open, receive, tick, settle, gather, sent, sweep
 //!   conn        one connection: head, body, mechanism, lingering
-//!   metrics     the same for Prometheus
+//!   metrics     a statement of account as Prometheus reads it
 //!   statement   the shape in which the ledger is read
 //!   api         what is answered at once: publishing, asking, counting
 //!   route       what stands at an address
@@ -64,8 +64,10 @@
 //!
 //! ## Invariants
 //!
-//! - Time and bytes are arguments: nothing below *outside* knows a socket or a clock.
-//! - `made = taken + queued + dropped` for every connection, after every write.
+//! - Time and bytes are arguments: nothing below *outside* knows a socket. The ledger is handed its
+//!   clocks as functions; tests hand it some that stand still.
+//! - `brought + made = taken + queued + dropped` and `received = parsed + waiting` for every
+//!   connection, after every call; the ledger's rows add up to the same.
 //! - One log, one cursor: `<epoch>-<offset>` is the same in every mechanism; what a log no longer
 //!   has is announced with its count.
 //! - A message is encoded at most once per encoding and batch, and shared by reference count.

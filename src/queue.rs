@@ -166,9 +166,10 @@ mod tests {
     use super::*;
     use crate::cost::Bytes;
     use crate::event::Batch;
+    use crate::id::Kind;
 
     fn shared(bytes: &[u8]) -> Frame {
-        Frame::new(bytes.to_vec(), Bytes::framing(bytes.len()), &Batch::none(0))
+        Frame::new(Kind::Sse, bytes.to_vec(), Bytes::framing(bytes.len()), &Batch::none(0))
     }
 
     fn filled() -> Queue {

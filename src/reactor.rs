@@ -295,12 +295,18 @@ impl Reactor {
     }
 
     fn open(&mut self, mut stream: TcpStream) {
-        let Some(token) = self.engine.open() else { return };
+        let Some(token) = self.engine.open() else {
+            drop(stream);
+            self.engine.book_for(Owner::Loop, Syscall::Accept);
+            return self.engine.book_for(Owner::Loop, Syscall::Close);
+        };
         self.engine.book(token, Syscall::Accept);
         self.engine.book(token, Syscall::EpollCtl);
         let interest = Interest::READABLE | Interest::WRITABLE;
         if let Err(error) = self.poll.registry().register(&mut stream, key(token), interest) {
             log::warn!("register: {error}");
+            drop(stream);
+            self.engine.book_for(Owner::Request, Syscall::Close);
             return self.engine.broken(token);
         }
         let slot = token.index as usize;
@@ -419,6 +425,7 @@ impl Reactor {
         if !self.engine.inquires() {
             return;
         }
+        self.engine.enter_loop();
         for token in self.engine.tokens() {
             let socket = self.sockets.get(token.index as usize).and_then(Option::as_ref);
             let Some(Ok(kernel)) = socket.map(sys::kernel) else { continue };

@@ -160,7 +160,7 @@ pub enum Reading {
     /// A statement of account.
     Statement {
         /// Of what has come since this snapshot.
-        since: Option<u64>,
+        since: Option<Id>,
         /// Whose word is taken.
         witness: Witness,
     },
@@ -295,10 +295,10 @@ impl Request<'_, '_> {
         Ok(Ask::Call(call))
     }
 
-    /// A snapshot has a number for a name; what is none is nobody's.
+    /// A snapshot is named as messages are; whatever else it may be, it is no snapshot's name.
     fn statement(&self) -> Result<Reading, Refusal> {
         let since = match self.query("since")? {
-            Some(name) => Some(decimal(&name).ok_or(Fault::SnapshotUnknown)?),
+            Some(name) => Some(Id::parse(&name).ok_or(Fault::SnapshotUnknown)?),
             None => None,
         };
         let witness = match self.query("kernel")?.as_deref() {

@@ -225,16 +225,15 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    /// One message's equal part of its receipt.
-    pub fn of(channel: &str, id: Id, receipt: &receipts::Receipt<'_>) -> Self {
-        let used = Kind::ALL.into_iter().zip(receipt.shares).filter(|(_, share)| share.queued > 0);
+    /// What the ledger says of one message.
+    pub fn of(channel: &str, id: Id, receipt: &receipts::Receipt) -> Self {
         Self {
             id: id.to_string(),
             channel: channel.to_owned(),
             time: receipt.time_ms,
             bytes: receipt.bytes,
             batch: receipt.batch,
-            mechanisms: used.map(|(kind, share)| Share::of(kind, share, receipt)).collect(),
+            mechanisms: receipt.parts.iter().map(|(kind, part)| Share::of(*kind, part)).collect(),
         }
     }
 }
@@ -244,7 +243,7 @@ impl Receipt {
 pub struct Share {
     /// The mechanism.
     pub mechanism: String,
-    /// Subscribers that it was queued for.
+    /// Subscribers that it was queued for; by polls, answers that brought it.
     pub subscribers: u64,
     /// Those whose socket has taken its last byte.
     pub delivered: u64,
@@ -254,7 +253,8 @@ pub struct Share {
     pub framing: f64,
     /// Bytes of payload: the payload's own, once per subscriber.
     pub payload: f64,
-    /// System calls that wrote it: a call that carries k messages counts 1/k for each.
+    /// System calls that wrote it, those that took only part of it included: a call that takes k
+    /// messages to their last byte counts 1/k for each.
     pub calls: f64,
     /// Blocks that the allocator handed out to encode and queue it.
     pub allocations: f64,
@@ -271,25 +271,21 @@ pub struct Share {
 }
 
 impl Share {
-    #[allow(clippy::cast_precision_loss, reason = "costs of one message: far below 2^53")]
-    fn of(kind: Kind, share: &receipts::Share, receipt: &receipts::Receipt<'_>) -> Self {
-        let batch = receipt.batch as f64;
-        let part = |whole: u64| whole as f64 / batch;
-        let delivered = share.delivered / receipt.batch;
+    fn of(kind: Kind, part: &receipts::Part) -> Self {
         Self {
             mechanism: kind.name().to_owned(),
-            subscribers: share.queued / receipt.batch,
-            delivered,
-            head: share.head / batch,
-            framing: share.framing / batch,
-            payload: (receipt.bytes * delivered) as f64,
-            calls: share.calls / batch,
-            allocations: part(share.heap.allocations),
-            allocated_bytes: part(share.heap.allocated_bytes),
-            cpu_ns: part(share.cpu_ns),
-            delay_us_min: share.delay_us_min,
-            delay_us_mean: share.delay_us_sum as f64 / share.delivered.max(1) as f64,
-            delay_us_max: share.delay_us_max,
+            subscribers: part.subscribers,
+            delivered: part.delivered,
+            head: part.head,
+            framing: part.framing,
+            payload: part.payload,
+            calls: part.calls,
+            allocations: part.allocations,
+            allocated_bytes: part.allocated_bytes,
+            cpu_ns: part.cpu_ns,
+            delay_us_min: part.delay_us_min,
+            delay_us_mean: part.delay_us_mean,
+            delay_us_max: part.delay_us_max,
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::clock::Instant;
 use crate::conn::{Asked, State};
 use crate::cost::{Bytes, Calls, Kernel, Owner, Phase, Syscall};
 use crate::fault::Fault;
-use crate::id::Token;
+use crate::id::{Id, Token};
 use crate::ledger::{self, Snapshot};
 use crate::metrics;
 use crate::route::{Reading, Witness};
@@ -36,11 +36,16 @@ impl Engine {
         self.ledger.enter(Phase::Accept, Some(Owner::Loop));
     }
 
+    /// What follows is the loop's own.
+    pub fn enter_loop(&mut self) {
+        self.ledger.enter(Phase::Turn, Some(Owner::Loop));
+    }
+
     /// What follows is spent on reading from this connection; whether its input may be read now.
     pub fn enter_receive(&mut self, token: Token) -> bool {
         let Some(conn) = self.conn(token) else { return false };
-        let (owner, is_reading) = (conn.owner, !conn.is_paused());
-        self.ledger.enter(Phase::Receive, owner);
+        let (reader, is_reading) = (conn.reader(), !conn.is_paused());
+        self.ledger.enter(Phase::Receive, reader);
         is_reading
     }
 
@@ -62,8 +67,13 @@ impl Engine {
         if was_paused && !conn.is_paused() {
             self.unpaused.push(token);
         }
-        if let (Some(owner), false) = (conn.owner, self.done.is_empty()) {
-            self.ledger.delivered(owner, &self.done);
+        self.ledger.wrote();
+        conn.writes = conn.writes.saturating_add(1);
+        if !self.done.is_empty() {
+            self.ledger.delivered(conn.writes, &self.done);
+        }
+        if !self.done.is_empty() || conn.queue.is_empty() {
+            conn.writes = 0;
         }
         self.done.clear();
     }
@@ -94,9 +104,7 @@ impl Engine {
     pub fn witness_open(&mut self, token: Token, kernel: Kernel) {
         let Some(conn) = self.conn(token) else { return };
         let owner = conn.owner.unwrap_or(Owner::Request);
-        if let Some(witnessed) = &mut self.witnessed {
-            witnessed[owner.place()] += kernel;
-        }
+        self.witnessed.get_or_insert_default()[owner.place()] += kernel;
     }
 
     /// What the kernel says about a connection that is about to be closed.
@@ -104,16 +112,15 @@ impl Engine {
         self.ledger.witness(owner, kernel);
     }
 
-    /// Everything that everybody has cost so far.
+    /// Everything that everybody has cost so far. Who was let in and has not asked for anything yet
+    /// is on nobody's account: nobody knows on whose it will be.
     pub fn snapshot(&mut self) -> Snapshot {
         let mut snapshot = self.ledger.snapshot(self.turn.now.at);
         for (_, conn) in &self.conns {
-            let row = snapshot.row(conn.owner.unwrap_or(Owner::Request));
+            let Some(owner) = conn.owner else { continue };
             let waiting = conn.account.received - conn.account.parsed.total();
-            row.add_open(&conn.account, conn.queue.bytes(), waiting, conn.held_bytes());
-        }
-        for (owner, kernel) in self.witnessed.iter().flat_map(|all| Owner::all().zip(**all)) {
-            snapshot.row(owner).kernel_open = Some(kernel);
+            let (queued, held_bytes) = (conn.queue.bytes(), conn.held_bytes());
+            snapshot.row(owner).add_open(&conn.account, queued, waiting, held_bytes);
         }
         snapshot
     }
@@ -126,7 +133,10 @@ impl Engine {
             Reading::Statement { since, witness: Witness::Kernel } => {
                 return self.inquire(index, since, manner);
             }
-            Reading::Statement { since, witness: Witness::Ledger } => self.state(since, manner),
+            Reading::Statement { since, witness: Witness::Ledger } => {
+                let snapshot = self.snapshot();
+                self.state(snapshot, since, manner)
+            }
             Reading::Metrics => {
                 let statement = Statement::of(&self.snapshot(), self.turn.now);
                 let text = metrics::encode(&statement);
@@ -142,38 +152,49 @@ impl Engine {
         self.answer_or_refuse(index, answer, manner);
     }
 
-    /// Answers whoever has asked for what the kernel knows.
+    /// Answers whoever has asked for what the kernel knows: all of them the same.
     pub(super) fn answer_inquiries(&mut self) {
-        while let Some(token) = self.inquiries.pop() {
+        if self.inquiries.is_empty() {
+            return;
+        }
+        self.ledger.enter(Phase::Receive, Some(Owner::Request));
+        let mut snapshot = self.snapshot();
+        for (owner, kernel) in self.witnessed.take().iter().flat_map(|all| Owner::all().zip(**all))
+        {
+            snapshot.row(owner).kernel_open = Some(kernel);
+        }
+        for token in std::mem::take(&mut self.inquiries) {
             let Some(conn) = self.conn(token) else { continue };
             let State::Asking(asked) = &conn.state else { continue };
-            let (since, manner) = (asked.since, asked.manner.clone());
-            let answer = self.state(since, &manner);
+            let (since, ended, manner) = (asked.since, asked.ended, asked.manner.clone());
+            let answer = self.state(snapshot.clone(), since, &manner);
             self.answer_or_refuse(token.index, answer, &manner);
+            if ended {
+                // The end of its stream is behind what it has asked, and is to be read again.
+                self.unpaused.push(token);
+            }
         }
-        self.witnessed = None;
     }
 
-    /// Whoever has asked will say nothing more: it is answered, and closed then.
-    pub(super) fn answer_last(&mut self, index: u32) {
+    fn inquire(&mut self, index: u32, since: Option<Id>, manner: &Manner) {
+        let at = self.turn.now.at;
         let Some(conn) = self.conns.get_mut(index as usize) else { return };
-        conn.keep_alive = false;
-    }
-
-    fn inquire(&mut self, index: u32, since: Option<u64>, manner: &Manner) {
-        let Some(conn) = self.conns.get_mut(index as usize) else { return };
-        conn.state = State::Asking(Box::new(Asked { since, manner: manner.clone() }));
+        let asked = Asked { at, since, manner: manner.clone(), ended: false };
+        conn.state = State::Asking(Box::new(asked));
         self.inquiries.push(Token { index, generation: conn.generation });
-        self.witnessed = Some(Box::default());
     }
 
     /// A statement of account, which is kept to be subtracted from later ones.
-    fn state(&mut self, since: Option<u64>, manner: &Manner) -> Result<Answer, Fault> {
+    fn state(
+        &mut self,
+        snapshot: Snapshot,
+        since: Option<Id>,
+        manner: &Manner,
+    ) -> Result<Answer, Fault> {
         let earlier = match since {
             Some(name) => Some(self.snapshots.find(name).ok_or(Fault::SnapshotUnknown)?.clone()),
             None => None,
         };
-        let snapshot = self.snapshot();
         let name = self.snapshots.keep(snapshot.clone());
         let span_us = snapshot.at.since(earlier.as_ref().map_or(Instant::ZERO, |one| one.at));
         let snapshot = match &earlier {

@@ -61,7 +61,6 @@ impl Engine {
         let Some(conn) = self.conns.get_mut(index as usize) else { return };
         let owner = conn.owner.unwrap_or(Owner::Request);
         self.ledger.enter(Phase::Tick, Some(owner));
-        self.ledger.tick(owner);
         match &conn.state {
             State::Head { begun: true, .. } => {
                 self.refuse(index, &Manner::LOST, Fault::HeadSlow.into());
@@ -70,13 +69,16 @@ impl Engine {
             State::Head { .. } => self.close(index),
             State::Lingering { .. } => self.vanish(index, Farewell::Close),
             State::Mech(_) => self.tick_mech(index),
-            State::Asking(_) | State::Gone => {}
+            State::Asking(_) => self.close(index),
+            State::Gone => {}
         }
     }
 
     fn tick_mech(&mut self, index: u32) {
         let Some((mech, mut out)) = self.mech(index) else { return };
+        let kind = mech.kind();
         let ticked = mech.tick(&mut out);
+        self.ledger.tick(Owner::Mech(kind));
         self.soil(index);
         self.settle_acts(index);
         if let Err(fault) = ticked {

@@ -132,7 +132,8 @@ impl Engine {
     }
 
     fn publish_for(&mut self, key: ChannelKey, payload: Payload) {
-        self.hub.publish(key, Draft { name: None, payload }, self.turn.now);
+        let now = self.ledger.now(self.turn.now);
+        self.hub.publish(key, Draft { name: None, payload }, now);
         self.deliver_urgent();
     }
 

@@ -69,7 +69,6 @@ impl Engine {
                 Step::Took(length)
             }
             Err(error) => {
-                self.claim(index, Owner::Request);
                 self.parsed(index, Bytes::control(bytes.len()));
                 self.refuse(index, &Manner::LOST, Fault::from(error).into());
                 Step::Took(bytes.len())
@@ -202,7 +201,7 @@ impl Engine {
             hub: &mut self.hub,
             received: &self.received,
             online: &self.online,
-            now: self.turn.now,
+            now: self.ledger.now(self.turn.now),
             date: &self.turn.date,
             mode: self.mode,
         };
@@ -283,6 +282,9 @@ impl Engine {
     /// Answers with the reason why not. Where framing is in doubt the manner says to close.
     pub(super) fn refuse(&mut self, index: u32, manner: &Manner, refusal: Refusal) {
         let answer = manner.refusal(refusal.fault, &self.turn.date, refusal.allow);
+        if self.conns.get(index as usize).is_some_and(|conn| conn.owner.is_none()) {
+            self.claim(index, Owner::Request);
+        }
         let Some(conn) = self.conns.get_mut(index as usize) else { return };
         log::debug!("connection {index}: refused, {}", refusal.fault.row().name);
         conn.keep_alive = manner.keep_alive;

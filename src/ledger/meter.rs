@@ -47,6 +47,15 @@ pub struct Cut {
     pub heap: Heap,
 }
 
+/// Which turn of a loop begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Turn {
+    /// The first: the CPU clock was asked.
+    First,
+    /// Another.
+    Next,
+}
+
 /// The stopwatch of a loop.
 #[derive(Debug)]
 pub struct Meter {
@@ -80,8 +89,9 @@ impl Meter {
     }
 
     /// A turn begins, now. The first one begins the count, on the thread that runs the loop.
-    pub fn begin(&mut self, now: Instant) {
-        if self.cpu_ns.is_none() {
+    pub fn begin(&mut self, now: Instant) -> Turn {
+        let turn = if self.cpu_ns.is_none() { Turn::First } else { Turn::Next };
+        if turn == Turn::First {
             self.cpu_ns = Some((self.gauge.cpu_ns)());
         }
         let ns = (self.gauge.time_ns)();
@@ -89,6 +99,7 @@ impl Meter {
         self.run = TURN;
         self.since_ns = Some(ns);
         self.heap = (self.gauge.heap)();
+        turn
     }
 
     /// The time now, on the clock of deadlines.
@@ -107,9 +118,12 @@ impl Meter {
         self.run
     }
 
-    /// Whether this is what the run that is going on is.
+    /// Whether this is what the run that is going on is, as far as can be known.
+    ///
+    /// Work for nobody yet goes on in a run of its phase, until it is claimed: a loop that parses
+    /// one kind of requests from many connections has one run.
     pub fn is_in(&self, phase: Phase, owner: Option<Owner>) -> bool {
-        self.run == Run { phase, owner }
+        self.run.phase == phase && (owner.is_none() || self.run.owner == owner)
     }
 
     /// The run that is going on is for this owner.
@@ -144,23 +158,21 @@ impl Meter {
         self.spent_all_ns >= limits::METER_NS
     }
 
-    /// Asks the CPU clock, and hands out what it says: nanoseconds for each owner and phase.
-    pub fn settle(&mut self, mut book: impl FnMut(Owner, Phase, u64)) {
-        let Some(before_ns) = self.cpu_ns else { return };
+    /// Asks the CPU clock, and spreads what it says: nanoseconds by owner and phase.
+    pub fn settle(&mut self) -> [[u64; Phase::ALL.len()]; Owner::COUNT] {
+        let mut spent_ns = std::mem::take(&mut self.spent_ns);
+        let whole_ns = std::mem::take(&mut self.spent_all_ns);
+        let Some(before_ns) = self.cpu_ns else { return spent_ns };
         let now_ns = (self.gauge.cpu_ns)();
         self.cpu_ns = Some(now_ns);
-        let all_ns = now_ns.saturating_sub(before_ns);
-        let mut left_ns = all_ns;
-        for owner in Owner::all() {
-            let spent_ns = std::mem::take(&mut self.spent_ns[owner.place()]);
-            for (phase, spent_ns) in Phase::ALL.into_iter().zip(spent_ns) {
-                let ns = scaled(spent_ns, all_ns, self.spent_all_ns).min(left_ns);
-                left_ns -= ns;
-                book(owner, phase, ns);
-            }
+        let there_ns = now_ns.saturating_sub(before_ns);
+        let mut left_ns = there_ns;
+        for ns in spent_ns.as_flattened_mut() {
+            *ns = scaled(*ns, there_ns, whole_ns).min(left_ns);
+            left_ns -= *ns;
         }
-        self.spent_all_ns = 0;
-        book(Owner::Loop, Phase::Turn, left_ns);
+        spent_ns[Owner::Loop.place()][Phase::Turn as usize] += left_ns;
+        spent_ns
     }
 }
 
@@ -207,27 +219,22 @@ mod tests {
         meter
     }
 
-    fn settled(mut meter: Meter, cpu_ns: u64) -> Vec<(Owner, Phase, u64)> {
+    /// What is told of SSE's writing and of the loop's turn, when the CPU clock says this.
+    fn settled(mut meter: Meter, cpu_ns: u64) -> (u64, u64) {
         CPU_NS.set(50_000 + cpu_ns);
-        let mut booked = Vec::new();
-        meter.settle(|owner, phase, ns| booked.push((owner, phase, ns)));
-        assert_eq!(booked.iter().map(|(_, _, ns)| ns).sum::<u64>(), cpu_ns);
-        booked.retain(|(_, _, ns)| *ns > 0);
-        booked
+        let spent_ns = meter.settle();
+        assert_eq!(spent_ns.as_flattened().iter().sum::<u64>(), cpu_ns);
+        let of = |owner: Owner, phase| spent_ns[owner.place()][phase as usize];
+        (of(Owner::Mech(Kind::Sse), Phase::Flush), of(Owner::Loop, Phase::Turn))
     }
 
     #[test]
     fn what_the_runs_do_not_explain_is_the_loops() {
-        let booked = settled(run_for_400_ns(), 450);
-        let sse = (Owner::Mech(Kind::Sse), Phase::Flush, 300);
-        let turn = (Owner::Loop, Phase::Turn, 100);
-        assert_eq!(booked, [sse, turn, (Owner::Loop, Phase::Turn, 50)]);
+        assert_eq!(settled(run_for_400_ns(), 450), (300, 150));
     }
 
     #[test]
     fn whoever_was_interrupted_is_told_shorter() {
-        let booked = settled(run_for_400_ns(), 200);
-        let sse = (Owner::Mech(Kind::Sse), Phase::Flush, 150);
-        assert_eq!(booked, [sse, (Owner::Loop, Phase::Turn, 50)]);
+        assert_eq!(settled(run_for_400_ns(), 200), (150, 50));
     }
 }

@@ -3,12 +3,14 @@
 //! Messages that are handed over together share a receipt, and it is told in equal parts: k
 //! messages that leave in one `writev` cost a call together. A poll's answer is booked on the
 //! receipts of the messages in it.
+//!
+//! Time is booked by runs: a receipt has that part of a run that it has of the run's writes.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::clock::Instant;
-use crate::cost::{Bytes, Heap};
+use crate::cost::Bytes;
 use crate::event::{Batch, Course};
 use crate::frame::Frame;
 use crate::id::{Id, Kind};
@@ -21,8 +23,10 @@ pub struct Receipts {
     ring: VecDeque<Page>,
     /// The number of the oldest.
     first: u64,
-    /// Receipts that the run in hand works for, and with which weight.
-    touched: Vec<(u64, Kind, u32)>,
+    /// What the run in hand works for, and how much of it.
+    touched: Vec<Touch>,
+    /// Writes and questions of the run in hand, with messages or without.
+    works: u32,
 }
 
 /// One receipt: a batch that was handed over at once.
@@ -33,7 +37,20 @@ struct Page {
     time_ms: u64,
     /// Bytes of each message's payload.
     sizes: Vec<u64>,
+    /// What all of it has cost together.
     shares: [Share; Kind::ALL.len()],
+    /// What single messages have cost apart from the others, by their places: by polls above all.
+    apart: Vec<(usize, Kind, Share)>,
+}
+
+/// A receipt that a run works for.
+#[derive(Clone, Copy, PartialEq, Debug)]
+struct Touch {
+    number: u64,
+    /// The message, when it is not for the whole batch.
+    place: Option<usize>,
+    kind: Kind,
+    weight: f64,
 }
 
 /// What a batch has cost by one mechanism.
@@ -51,11 +68,15 @@ pub struct Share {
     pub payload: f64,
     /// System calls that wrote it.
     pub calls: f64,
-    /// What the allocator was asked for.
-    pub heap: Heap,
+    /// Blocks that the allocator handed out.
+    pub allocations: f64,
+    /// Bytes of those blocks.
+    pub allocated_bytes: f64,
     /// Time of the runs that worked for it, in nanoseconds.
-    pub cpu_ns: u64,
-    /// Delays, in microseconds: the least.
+    pub cpu_ns: f64,
+    /// Deliveries that have a delay.
+    pub delays: u64,
+    /// Their delays, in microseconds: the least.
     pub delay_us_min: u64,
     /// Their sum.
     pub delay_us_sum: u64,
@@ -63,17 +84,47 @@ pub struct Share {
     pub delay_us_max: u64,
 }
 
-/// One message's part of a receipt.
+/// What one message has cost.
 #[derive(Debug)]
-pub struct Receipt<'a> {
+pub struct Receipt {
     /// When its batch was handed over, in milliseconds since 1970-01-01T00:00:00Z.
     pub time_ms: u64,
     /// Bytes of its payload.
     pub bytes: u64,
     /// Messages of the batch.
     pub batch: u64,
-    /// By mechanism.
-    pub shares: &'a [Share; Kind::ALL.len()],
+    /// By the mechanisms that it was queued for.
+    pub parts: Vec<(Kind, Part)>,
+}
+
+/// What one message has cost by one mechanism: its equal part of what its batch has cost, and what
+/// it has cost apart from the others.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Part {
+    /// Subscribers that it was queued for; with polls, answers.
+    pub subscribers: u64,
+    /// Those whose socket took its last byte.
+    pub delivered: u64,
+    /// Bytes of heads.
+    pub head: f64,
+    /// Bytes of framing.
+    pub framing: f64,
+    /// Bytes of payload.
+    pub payload: f64,
+    /// System calls that wrote it.
+    pub calls: f64,
+    /// Blocks that the allocator handed out.
+    pub allocations: f64,
+    /// Bytes of those blocks.
+    pub allocated_bytes: f64,
+    /// Time of the runs that worked for it, in nanoseconds.
+    pub cpu_ns: f64,
+    /// The least delay, in microseconds.
+    pub delay_us_min: u64,
+    /// The mean delay.
+    pub delay_us_mean: f64,
+    /// The greatest delay.
+    pub delay_us_max: u64,
 }
 
 impl Receipts {
@@ -94,6 +145,7 @@ impl Receipts {
             time_ms: first.time_ms,
             sizes,
             shares: Default::default(),
+            apart: Vec::new(),
         });
         Some(self.first + self.ring.len() as u64 - 1)
     }
@@ -102,94 +154,123 @@ impl Receipts {
     pub fn queued(&mut self, number: u64, kind: Kind, subscribers: u32) {
         let Some(page) = self.page(number) else { return };
         page.shares[kind as usize].queued += u64::from(subscribers) * page.sizes.len() as u64;
-        self.touch(number, kind);
+        self.touch(Touch { number, place: None, kind, weight: 1.0 });
+    }
+
+    /// The run in hand has done another piece of work, for messages or not.
+    pub const fn work(&mut self) {
+        self.works = self.works.saturating_add(1);
     }
 
     /// A reader came back for these messages: the run in hand works for them.
     pub fn caught_up(&mut self, kind: Kind, batch: &Batch<'_>) {
+        let Some(weight) =
+            u32::try_from(batch.events.len()).ok().map(|count| 1.0 / f64::from(count))
+        else {
+            return;
+        };
         for event in batch.events.iter().rev().take(limits::RECEIPTS_PER_ANSWER) {
-            let Some(place) = self.place(&event.channel, event.id) else { return };
-            self.touch(self.first + place as u64, kind);
+            let Some((at, place)) = self.find_page(&event.channel, event.id) else { return };
+            let number = self.first + at as u64;
+            self.touch(Touch { number, place: Some(place), kind, weight });
         }
     }
 
-    /// A call that took `messages` messages to their last byte took these.
-    pub fn delivered(&mut self, frame: &Frame, kind: Kind, messages: u32, now: Instant) {
+    /// `calls` system calls took `messages` messages to their last byte; these are among them.
+    pub fn delivered(&mut self, frame: &Frame, calls: f64, messages: u32, now: Instant) {
         let count = frame.messages().count();
-        let calls = f64::from(count) / f64::from(messages.max(1));
-        match frame.messages().course {
-            Course::Live(number) => {
-                let Some(page) = self.page(number) else { return };
-                let share = &mut page.shares[kind as usize];
-                share.carry(frame.made(), 1.0, calls);
-                for (at, count) in frame.messages().published() {
-                    share.deliver(now.since(*at), u64::from(*count));
-                }
-                self.touch(number, kind);
+        let part = f64::from(count) / f64::from(messages.max(1));
+        if let Course::Live(number) = frame.messages().course
+            && let Some(page) = self.page(number)
+            && page.sizes.len() == count as usize
+        {
+            let share = &mut page.shares[frame.kind() as usize];
+            share.carry(frame.made(), 1.0, calls * part);
+            for (at, count) in frame.messages().published() {
+                share.deliver(now.since(*at), u64::from(*count));
             }
-            Course::CaughtUp => self.catch_up(frame, kind, calls, now),
-            Course::Replayed => {}
+            let kind = frame.kind();
+            return self.touch(Touch { number, place: None, kind, weight: part });
+        }
+        self.delivered_apart(frame, calls * part, now);
+    }
+
+    /// A frame with other messages than those of one batch: each has its equal part of the frame.
+    fn delivered_apart(&mut self, frame: &Frame, calls: f64, now: Instant) {
+        let (kind, messages) = (frame.kind(), frame.messages());
+        let Some((channel, first)) = &messages.first else { return };
+        let part = 1.0 / f64::from(messages.count().max(1));
+        let published = messages.published().iter().rev();
+        let each = published.flat_map(|(at, count)| std::iter::repeat_n(*at, *count as usize));
+        let behind = first.offset + u64::from(messages.count());
+        let newest = (first.offset..behind).rev().zip(each).take(limits::RECEIPTS_PER_ANSWER);
+        for (offset, at) in newest {
+            let found = self.find_page(channel, Id { offset, ..*first });
+            let Some((index, place)) = found else { return };
+            let number = self.first + index as u64;
+            self.touch(Touch { number, place: Some(place), kind, weight: calls * part });
+            let Some(page) = self.ring.get_mut(index) else { return };
+            let share = page.apart(place, kind);
+            share.carry(frame.made(), part, calls * part);
+            match messages.course {
+                Course::Live(_) => share.deliver(now.since(at), 1),
+                Course::CaughtUp => {
+                    share.queued += 1;
+                    share.deliver(now.since(at), 1);
+                }
+                Course::Replayed => {
+                    share.queued += 1;
+                    share.delivered += 1;
+                }
+            }
         }
     }
 
     /// Books a run that is over on the receipts that it worked for.
     pub fn share(&mut self, cut: &Cut) {
-        let weights: u64 = self.touched.iter().map(|(_, _, weight)| u64::from(*weight)).sum();
+        let works = f64::from(std::mem::take(&mut self.works));
+        let weights: f64 = self.touched.iter().map(|touch| touch.weight).sum();
+        let whole = works.max(weights);
         let mut touched = std::mem::take(&mut self.touched);
-        for (number, kind, weight) in touched.drain(..) {
-            let Some(page) = self.page(number) else { continue };
-            let share = &mut page.shares[kind as usize];
-            let part = |whole: u64| whole * u64::from(weight) / weights.max(1);
-            share.cpu_ns += part(cut.ns);
-            share.heap.allocations += part(cut.heap.allocations);
-            share.heap.allocated_bytes += part(cut.heap.allocated_bytes);
+        for touch in touched.drain(..) {
+            let Some(page) = self.page(touch.number) else { continue };
+            let share = match touch.place {
+                Some(place) => page.apart(place, touch.kind),
+                None => &mut page.shares[touch.kind as usize],
+            };
+            share.spend(cut, touch.weight / whole);
         }
         self.touched = touched;
     }
 
-    /// One message's part, if its receipt has not given way.
-    pub fn find(&self, channel: &str, id: Id) -> Option<Receipt<'_>> {
-        let page = self.ring.get(self.place(channel, id)?)?;
-        let place = usize::try_from(id.offset - page.first.offset).ok()?;
+    /// What one message has cost, if its receipt has not given way.
+    pub fn find(&self, channel: &str, id: Id) -> Option<Receipt> {
+        let (index, place) = self.find_page(channel, id)?;
+        let page = self.ring.get(index)?;
+        let parts = Kind::ALL.into_iter().map(|kind| (kind, page.part(place, kind)));
         Some(Receipt {
             time_ms: page.time_ms,
             bytes: *page.sizes.get(place)?,
             batch: page.sizes.len() as u64,
-            shares: &page.shares,
+            parts: parts.filter(|(_, part)| part.subscribers + part.delivered > 0).collect(),
         })
     }
 
-    /// A poll's answer: an equal part of it for each of its messages.
-    fn catch_up(&mut self, frame: &Frame, kind: Kind, calls: f64, now: Instant) {
-        let Some((channel, first)) = &frame.messages().first else { return };
-        let part = 1.0 / f64::from(frame.messages().count().max(1));
-        let published = frame.messages().published().iter().rev();
-        let each = published.flat_map(|(at, count)| std::iter::repeat_n(*at, *count as usize));
-        let behind = first.offset + u64::from(frame.messages().count());
-        for (offset, at) in (first.offset..behind).rev().zip(each).take(limits::RECEIPTS_PER_ANSWER)
-        {
-            let id = Id { offset, ..*first };
-            let Some(place) = self.place(channel, id) else { return };
-            self.touch(self.first + place as u64, kind);
-            let Some(page) = self.ring.get_mut(place) else { continue };
-            let share = &mut page.shares[kind as usize];
-            share.queued += 1;
-            share.carry(frame.made(), part, calls * part);
-            share.deliver(now.since(at), 1);
-        }
-    }
-
-    /// Where in the ring the receipt of a message is; messages that are asked for are new.
-    fn place(&self, channel: &str, id: Id) -> Option<usize> {
-        self.ring.iter().rposition(|page| page.holds(channel, id))
+    /// Where in the ring the receipt of a message is, and the message's place on it. Messages that
+    /// are asked for are new, so the search begins there.
+    fn find_page(&self, channel: &str, id: Id) -> Option<(usize, usize)> {
+        let found = self.ring.iter().enumerate().rev();
+        let mut places = found.filter_map(|(at, page)| Some((at, page.place(channel, id)?)));
+        places.next()
     }
 
     /// The run in hand works for a receipt, once more.
-    fn touch(&mut self, number: u64, kind: Kind) {
+    fn touch(&mut self, touch: Touch) {
         let room = limits::RECEIPTS_TOUCHED_MAX.saturating_sub(self.touched.len());
+        let of = |touch: &Touch| (touch.number, touch.place, touch.kind);
         match self.touched.last_mut() {
-            Some((last, of, weight)) if (*last, *of) == (number, kind) => *weight += 1,
-            _ if room > 0 => self.touched.push((number, kind, 1)),
+            Some(last) if of(last) == of(&touch) => last.weight += touch.weight,
+            _ if room > 0 => self.touched.push(touch),
             _ => {}
         }
     }
@@ -201,11 +282,53 @@ impl Receipts {
 }
 
 impl Page {
-    fn holds(&self, channel: &str, id: Id) -> bool {
-        let place = id.offset.checked_sub(self.first.offset);
-        self.first.epoch == id.epoch
-            && place.is_some_and(|place| place < self.sizes.len() as u64)
-            && *self.channel == *channel
+    /// The place of a message on it.
+    fn place(&self, channel: &str, id: Id) -> Option<usize> {
+        let place = usize::try_from(id.offset.checked_sub(self.first.offset)?).ok()?;
+        let is_here = self.first.epoch == id.epoch && *self.channel == *channel;
+        (is_here && place < self.sizes.len()).then_some(place)
+    }
+
+    /// What one of its messages has cost apart from the others.
+    fn apart(&mut self, place: usize, kind: Kind) -> &mut Share {
+        let found = self.apart.iter().position(|(at, of, _)| (*at, *of) == (place, kind));
+        let index = found.unwrap_or(self.apart.len());
+        if found.is_none() {
+            self.apart.push((place, kind, Share::default()));
+        }
+        &mut self.apart[index].2
+    }
+
+    /// What one of its messages has cost by a mechanism.
+    #[allow(clippy::cast_precision_loss, reason = "costs of one message: far below 2^53")]
+    fn part(&self, place: usize, kind: Kind) -> Part {
+        let batch = self.sizes.len() as u64;
+        let all = &self.shares[kind as usize];
+        let found = self.apart.iter().find(|(at, of, _)| (*at, *of) == (place, kind));
+        let own = found.map(|(_, _, share)| *share).unwrap_or_default();
+        let sum = |of: fn(&Share) -> f64| of(all) / batch as f64 + of(&own);
+        let together = all.delivered / batch;
+        let size = self.sizes.get(place).copied().unwrap_or_default();
+        let delays = (all.delays, own.delays);
+        Part {
+            subscribers: all.queued / batch + own.queued,
+            delivered: together + own.delivered,
+            head: sum(|share| share.head),
+            framing: sum(|share| share.framing),
+            payload: (size * together) as f64 + own.payload,
+            calls: sum(|share| share.calls),
+            allocations: sum(|share| share.allocations),
+            allocated_bytes: sum(|share| share.allocated_bytes),
+            cpu_ns: sum(|share| share.cpu_ns),
+            delay_us_min: match delays {
+                (0, _) => own.delay_us_min,
+                (_, 0) => all.delay_us_min,
+                _ => all.delay_us_min.min(own.delay_us_min),
+            },
+            delay_us_mean: (all.delay_us_sum + own.delay_us_sum) as f64
+                / (all.delays + own.delays).max(1) as f64,
+            delay_us_max: all.delay_us_max.max(own.delay_us_max),
+        }
     }
 }
 
@@ -219,9 +342,18 @@ impl Share {
         self.calls += calls;
     }
 
+    /// Books `part` of a run.
+    #[allow(clippy::cast_precision_loss, reason = "costs of one run: far below 2^53")]
+    fn spend(&mut self, cut: &Cut, part: f64) {
+        self.cpu_ns += cut.ns as f64 * part;
+        self.allocations += cut.heap.allocations as f64 * part;
+        self.allocated_bytes += cut.heap.allocated_bytes as f64 * part;
+    }
+
     fn deliver(&mut self, delay_us: u64, count: u64) {
-        let is_first = self.delivered == 0;
+        let is_first = self.delays == 0;
         self.delivered += count;
+        self.delays += count;
         self.delay_us_sum += delay_us * count;
         self.delay_us_max = self.delay_us_max.max(delay_us);
         self.delay_us_min = if is_first { delay_us } else { self.delay_us_min.min(delay_us) };

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use crate::clock::Instant;
 use crate::cost::{Owner, Phase};
+use crate::id::Id;
 use crate::ledger::Row;
 use crate::limits;
 
@@ -74,28 +75,36 @@ impl Row {
 }
 
 /// Snapshots by their names: those that were made or asked for last.
-#[derive(Debug, Default)]
+///
+/// A name is that of a place in a log, `<epoch>-<number>`, so that another process, or the next one
+/// at the same address, does not know it.
+#[derive(Debug)]
 pub struct Snapshots {
-    kept: VecDeque<(u64, Snapshot)>,
+    kept: VecDeque<(Id, Snapshot)>,
     /// The name of the next.
-    next: u64,
+    next: Id,
 }
 
 impl Snapshots {
+    /// None yet, of a ledger that begins at this Unix time, in milliseconds.
+    pub const fn new(epoch: u64) -> Self {
+        Self { kept: VecDeque::new(), next: Id { epoch, offset: 1 } }
+    }
+
     /// Keeps a snapshot; the one that nobody has asked for the longest gives way. Returns its name.
-    pub fn keep(&mut self, snapshot: Snapshot) -> u64 {
+    pub fn keep(&mut self, snapshot: Snapshot) -> Id {
         if self.kept.len() == limits::SNAPSHOTS_MAX {
             self.kept.pop_front();
         }
         let name = self.next;
-        self.next += 1;
+        self.next.offset += 1;
         self.kept.push_back((name, snapshot));
         name
     }
 
     /// The snapshot of that name, unless it has given way. Who counts from it again and again
     /// keeps it, however many others are made meanwhile.
-    pub fn find(&mut self, name: u64) -> Option<&Snapshot> {
+    pub fn find(&mut self, name: Id) -> Option<&Snapshot> {
         let place = self.kept.iter().position(|(of, _)| *of == name)?;
         let found = self.kept.remove(place)?;
         self.kept.push_back(found);

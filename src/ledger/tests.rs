@@ -24,10 +24,14 @@ fn batch(events: &[Event], course: Course) -> Batch<'_> {
 }
 
 /// A frame with 10 bytes of framing around each message.
-fn frame(batch: &Batch<'_>) -> Frame {
+fn frame(kind: Kind, batch: &Batch<'_>) -> Frame {
     let payload: usize = batch.events.iter().map(|event| event.payload.bytes().len()).sum();
     let total = payload + 10 * batch.events.len();
-    Frame::new(vec![b'.'; total], Bytes::wrapped(total, payload), batch)
+    Frame::new(kind, vec![b'.'; total], Bytes::wrapped(total, payload), batch)
+}
+
+fn part(receipt: &receipts::Receipt, kind: Kind) -> receipts::Part {
+    receipt.parts.iter().find(|(of, _)| *of == kind).map(|(_, part)| *part).unwrap()
 }
 
 /// Time that stands still, at 50 µs behind the beginning of the turn.
@@ -103,18 +107,18 @@ fn messages_that_leave_together_share_their_calls() {
     let mut ledger = ledger();
     let events = events(1, &[4, 0, 8]);
     let course = ledger.course(&batch(&events, Course::Replayed));
-    let frame = frame(&batch(&events, course));
+    let frame = frame(Kind::Sse, &batch(&events, course));
     ledger.queued(course, Kind::Sse, 2);
     for _ in 0..2 {
-        ledger.delivered(SSE, std::slice::from_ref(&frame));
+        ledger.delivered(1, std::slice::from_ref(&frame));
     }
     let receipt = ledger.receipt("c", Id { epoch: 7, offset: 3 }).unwrap();
     assert_eq!((receipt.bytes, receipt.batch), (8, 3));
-    let share = receipt.shares[Kind::Sse as usize];
-    assert_eq!((share.queued, share.delivered), (6, 6));
-    assert!((share.calls - 2.0).abs() < 1e-9, "two calls for three messages and two subscribers");
-    assert!((share.framing - 60.0).abs() < 1e-9 && (share.payload - 24.0).abs() < 1e-9);
-    assert_eq!((share.delay_us_min, share.delay_us_max), (50, 50));
+    let part = part(&receipt, Kind::Sse);
+    assert_eq!((part.subscribers, part.delivered), (2, 2));
+    assert!((part.calls - 2.0 / 3.0).abs() < 1e-9, "two calls for three messages");
+    assert!((part.framing - 20.0).abs() < 1e-9 && (part.payload - 16.0).abs() < 1e-9);
+    assert_eq!((part.delay_us_min, part.delay_us_max), (50, 50));
     assert!(ledger.receipt("c", Id { epoch: 7, offset: 4 }).is_none());
     assert!(ledger.receipt("d", Id { epoch: 7, offset: 3 }).is_none());
 }
@@ -124,12 +128,14 @@ fn one_call_for_two_frames_is_half_a_call_each() {
     let mut ledger = ledger();
     let frames: Vec<Frame> = [events(1, &[4]), events(2, &[4])]
         .iter()
-        .map(|events| frame(&batch(events, ledger.course(&batch(events, Course::Replayed)))))
+        .map(|events| {
+            frame(Kind::Sse, &batch(events, ledger.course(&batch(events, Course::Replayed))))
+        })
         .collect();
-    ledger.delivered(SSE, &frames);
+    ledger.delivered(1, &frames);
     for offset in [1, 2] {
         let receipt = ledger.receipt("c", Id { epoch: 7, offset }).unwrap();
-        assert!((receipt.shares[Kind::Sse as usize].calls - 0.5).abs() < 1e-9);
+        assert!((part(&receipt, Kind::Sse).calls - 0.5).abs() < 1e-9);
     }
 }
 
@@ -141,22 +147,43 @@ fn a_polls_answer_is_booked_on_the_receipts_of_its_messages() {
     ledger.course(&batch(&published[1..], Course::Replayed));
     let answer = batch(&published, Course::CaughtUp);
     ledger.caught_up(Kind::Poll, &answer);
-    ledger.delivered(POLL, &[frame(&answer)]);
+    ledger.delivered(1, &[frame(Kind::Poll, &answer)]);
     for offset in [1, 2] {
         let receipt = ledger.receipt("c", Id { epoch: 7, offset }).unwrap();
-        let share = receipt.shares[Kind::Poll as usize];
-        assert_eq!((share.queued, share.delivered), (1, 1));
-        assert!((share.calls - 0.5).abs() < 1e-9 && (share.framing - 10.0).abs() < 1e-9);
+        let part = part(&receipt, Kind::Poll);
+        assert_eq!((part.subscribers, part.delivered), (1, 1));
+        assert!((part.calls - 0.5).abs() < 1e-9 && (part.framing - 10.0).abs() < 1e-9);
     }
     let mut snapshot = ledger.snapshot(Instant::ZERO);
     assert_eq!((snapshot.row(POLL).deliveries, snapshot.row(POLL).delays.len()), (2, 2));
 }
 
 #[test]
+fn a_poll_of_some_messages_of_a_batch_is_on_their_receipts_alone() {
+    let mut ledger = ledger();
+    let published = events(1, &[4, 4, 4]);
+    ledger.course(&batch(&published, Course::Replayed));
+    ledger.delivered(1, &[frame(Kind::Poll, &batch(&published[2..], Course::CaughtUp))]);
+    let parts = |offset| ledger.receipt("c", Id { epoch: 7, offset }).unwrap().parts.len();
+    assert_eq!((parts(1), parts(2), parts(3)), (0, 0, 1));
+}
+
+#[test]
+fn every_write_that_a_message_took_is_a_call() {
+    let mut ledger = ledger();
+    let published = events(1, &[9]);
+    let course = ledger.course(&batch(&published, Course::Replayed));
+    ledger.queued(course, Kind::Sse, 1);
+    ledger.delivered(30, &[frame(Kind::Sse, &batch(&published, course))]);
+    let receipt = ledger.receipt("c", Id { epoch: 7, offset: 1 }).unwrap();
+    assert!((part(&receipt, Kind::Sse).calls - 30.0).abs() < 1e-9);
+}
+
+#[test]
 fn what_was_there_before_its_reader_is_delivered_without_a_delay() {
     let mut ledger = ledger();
     let events = events(1, &[4]);
-    ledger.delivered(SSE, &[frame(&batch(&events, Course::Replayed))]);
+    ledger.delivered(1, &[frame(Kind::Sse, &batch(&events, Course::Replayed))]);
     let mut snapshot = ledger.snapshot(Instant::ZERO);
     assert_eq!((snapshot.row(SSE).deliveries, snapshot.row(SSE).delays.len()), (1, 0));
 }
@@ -173,7 +200,7 @@ fn the_oldest_receipt_gives_way() {
 
 #[test]
 fn a_snapshot_that_is_asked_for_is_kept() {
-    let mut snapshots = Snapshots::default();
+    let mut snapshots = Snapshots::new(7);
     let first = snapshots.keep(ledger().snapshot(Instant::ZERO));
     let second = snapshots.keep(ledger().snapshot(Instant::ZERO));
     for _ in 0..2 * crate::limits::SNAPSHOTS_MAX {

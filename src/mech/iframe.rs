@@ -145,7 +145,8 @@ pub fn encode(batch: &Batch<'_>, style: Style, coding: Coding) -> Frame {
     let mut made = Bytes::default();
     if style == Style::Clock {
         made += coding.wrap(clock_script(batch).as_bytes(), &mut bytes, 0);
-        return Frame::new(bytes, made, batch);
+        // It tells that something came, not what.
+        return Frame::new(Kind::Iframe, bytes, made, &Batch { events: &[], ..*batch });
     }
     let mut script = Vec::with_capacity(batch.room());
     if let Some(gap) = batch.gap {
@@ -163,7 +164,7 @@ pub fn encode(batch: &Batch<'_>, style: Style, coding: Coding) -> Frame {
         script.extend_from_slice(SCRIPT_END);
         made += coding.wrap(&script, &mut bytes, payload);
     }
-    Frame::new(bytes, made, batch)
+    Frame::new(Kind::Iframe, bytes, made, batch)
 }
 
 /// The script of the reference articles: the time of the change, and how many are unread.

@@ -112,12 +112,12 @@ impl Mechanism for LongPoll {
                 let date = out.date;
                 out.share(frames.shared(self.style.encoding(), || {
                     let answer = encode(batch, self.style, &Manner::COMMON, date);
-                    Frame::new(answer.bytes, answer.made, batch)
+                    self.style.frame(answer, batch)
                 }));
             }
             Some(manner) => {
                 let answer = encode(batch, self.style, manner, out.date);
-                out.share(&Frame::new(answer.bytes, answer.made, batch));
+                out.share(&self.style.frame(answer, batch));
             }
         }
         out.act(Act::Done);
@@ -149,12 +149,25 @@ impl Mechanism for LongPoll {
 }
 
 impl LongPoll {
+    /// Bytes of heap that it owns.
+    pub const fn heap_bytes(&self) -> usize {
+        if self.manner.is_some() { size_of::<Manner>() } else { 0 }
+    }
+
     fn manner(&self) -> &Manner {
         self.manner.as_deref().unwrap_or(&Manner::COMMON)
     }
 }
 
 impl Style {
+    fn frame(self, answer: Answer, batch: &Batch<'_>) -> Frame {
+        let carried = match self {
+            Self::Messages => batch.events,
+            Self::Newest => batch.events.rchunks(1).next().unwrap_or_default(),
+        };
+        Frame::new(Kind::LongPoll, answer.bytes, answer.made, &Batch { events: carried, ..*batch })
+    }
+
     const fn encoding(self) -> Encoding {
         match self {
             Self::Messages => Encoding::Answer,

@@ -115,6 +115,15 @@ impl Mech {
         }
     }
 
+    /// Bytes of heap that it owns: an answer's manner, or an unfinished message.
+    pub fn heap_bytes(&self) -> usize {
+        match self {
+            Self::LongPoll(mech) => mech.heap_bytes(),
+            Self::WebSocket(mech) => mech.heap_bytes(),
+            Self::Poll(_) | Self::Iframe(_) | Self::XhrStream(_) | Self::Sse(_) => 0,
+        }
+    }
+
     /// See [`Mechanism::end`].
     pub fn end(&mut self, why: Why, out: &mut Out<'_>) {
         match self {

@@ -60,7 +60,7 @@ impl Mechanism for Poll {
             out.answer(long_poll::encode_unchanged(door.manner, door.replay.cursor, out.date));
         } else {
             let answer = long_poll::encode_answer(&door.replay, door.manner, out.date);
-            out.share(&Frame::new(answer.bytes, answer.made, &door.replay));
+            out.share(&Frame::new(Kind::Poll, answer.bytes, answer.made, &door.replay));
         }
         out.act(Act::Done);
         Ok(Self)

@@ -195,7 +195,7 @@ pub fn encode(batch: &Batch<'_>, style: Style) -> Frame {
         let _ = write!(id, "{}", event.id);
         made += encode_event(event, &id, style, &mut bytes);
     }
-    Frame::new(bytes, made, batch)
+    Frame::new(Kind::Sse, bytes, made, batch)
 }
 
 fn encode_event(event: &Event, id: &str, style: Style, bytes: &mut Vec<u8>) -> Bytes {

@@ -105,14 +105,8 @@ impl Mechanism for WebSocket {
             (_, Some(channel)) => Use::Publish(channel),
             (_, None) => Use::Echo,
         };
-        let socket = Self {
-            assembler: Assembler::new(Role::Client),
-            dress,
-            state: State::Open,
-            then,
-            pings_missed: 0,
-            deadline: out.ping_at(),
-        };
+        let (assembler, deadline) = (Assembler::new(Role::Client), out.ping_at());
+        let socket = Self { assembler, dress, state: State::Open, then, pings_missed: 0, deadline };
         socket.greet(door, out);
         if !door.replay.events.is_empty() {
             out.share(&encode(&door.replay, dress));
@@ -187,6 +181,11 @@ impl Mechanism for WebSocket {
 }
 
 impl WebSocket {
+    /// Bytes of heap that it owns: an unfinished message.
+    pub fn heap_bytes(&self) -> usize {
+        self.assembler.heap_bytes()
+    }
+
     /// Tells a client that wants envelopes where the stream stands, and what it has missed.
     fn greet(&self, door: &Door<'_>, out: &mut Out<'_>) {
         if self.dress != Dress::Envelope || door.channel.is_none() {
@@ -266,7 +265,7 @@ pub fn encode(batch: &Batch<'_>, dress: Dress) -> Frame {
         }
         made += Bytes::wrapped(bytes.len() - before, payload.len());
     }
-    Frame::new(bytes, made, batch)
+    Frame::new(Kind::WebSocket, bytes, made, batch)
 }
 
 /// The same message back: a long one's buffer becomes the payload of our frame, uncopied.

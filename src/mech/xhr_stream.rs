@@ -136,7 +136,7 @@ pub fn encode(batch: &Batch<'_>, coding: Coding) -> Frame {
         line.push(b'\n');
         made += coding.wrap(&line, &mut bytes, payload);
     }
-    Frame::new(bytes, made, batch)
+    Frame::new(Kind::XhrStream, bytes, made, batch)
 }
 
 /// Where the stream stands, and padding for browsers that hold back the first bytes.

@@ -44,6 +44,11 @@ impl Assembler {
         Self { from, failed: None, unfinished: None }
     }
 
+    /// Bytes of heap that an unfinished message holds.
+    pub fn heap_bytes(&self) -> usize {
+        self.unfinished.as_ref().map_or(0, |unfinished| unfinished.heap_bytes())
+    }
+
     /// Takes bytes until a message or a control frame is complete, or nothing is left to take.
     ///
     /// Bytes that are not taken must come again, in front of what follows them: without a message
@@ -176,6 +181,16 @@ struct Unfinished {
 }
 
 impl Unfinished {
+    fn heap_bytes(&self) -> usize {
+        let control = if self.control.is_some() { size_of::<Control>() } else { 0 };
+        let content = match &self.content {
+            Content::Nothing => 0,
+            Content::Text(text) => text.valid.capacity(),
+            Content::Binary(bytes) => bytes.capacity(),
+        };
+        size_of::<Self>() + control + content
+    }
+
     /// Keeps a part of a frame's payload; more of it is to come.
     fn keep(&mut self, mut frame: Frame, payload: &[u8]) -> Result<(), MessageError> {
         if !payload.is_empty() {

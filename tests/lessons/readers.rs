@@ -12,9 +12,9 @@ pub(crate) fn heartbeat_in_time(kind: Kind) {
     let mut world = World::new();
     world.advance(SECOND_US / 3);
     let mut client = Client::open(&mut world, kind, "news", "latest");
-    world.advance(silence_us - 1);
+    world.advance(silence_us - limits::HEARTBEAT_GRAIN_US);
     assert_eq!(heartbeats(&mut client, &mut world), 0, "too early");
-    world.advance(1 + limits::HEARTBEAT_GRAIN_US);
+    world.advance(limits::HEARTBEAT_GRAIN_US);
     assert_eq!(heartbeats(&mut client, &mut world), 1, "too late");
     if kind != Kind::WebSocket {
         world.advance(10 * silence_us);
@@ -39,7 +39,7 @@ pub(crate) fn no_heartbeat_while_busy(kind: Kind) {
     let mut world = World::new();
     let mut client = Client::open(&mut world, kind, "news", "latest");
     for _ in 0..10 {
-        world.advance(silence_us(kind) - 1);
+        world.advance(silence_us(kind) - limits::HEARTBEAT_GRAIN_US);
         world.publish("news", "x");
     }
     assert_eq!(heartbeats(&mut client, &mut world), 0);

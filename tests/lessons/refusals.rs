@@ -195,7 +195,7 @@ fn meanings() -> Vec<Row> {
         get("channel_refused", &format!("/c/{name}/poll"), 400),
         row("channel_unknown", "DELETE /c/x HTTP/1.1\r\nHost: h\r\n\r\n", 404, Kept),
         get("cursor_refused", "/c/news/sse?since=yesterday", 400),
-        get("snapshot_unknown", "/ledger?since=7", 404),
+        get("snapshot_unknown", "/ledger?since=7-1", 404),
         get("witness_refused", "/ledger?kernel=yes", 400),
         get("receipt_unknown", "/c/news/receipts/7-1", 404),
         get("timeout_refused", "/c/news/longpoll?timeout=soon", 400),
