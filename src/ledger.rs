@@ -366,5 +366,6 @@ fn delays() -> Histogram<u64> {
     Histogram::new(2).expect("two digits")
 }
 
-#[cfg(all(test, feature = "ledger"))]
+#[cfg(test)]
+#[cfg(feature = "ledger")]
 mod tests;

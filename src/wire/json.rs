@@ -61,11 +61,12 @@ pub struct Messages {
 /// always one line.
 ///
 /// ```
-/// use pushscope::{event::{Event, Payload}, id::Id, wire::json::encode_message};
+/// use pushscope::{clock::Instant, event::{Event, Payload}, id::Id, wire::json::encode_message};
 ///
 /// let event = Event {
 ///     id: Id { epoch: 1700, offset: 1 },
 ///     time_ms: 1763,
+///     at: Instant::ZERO,
 ///     channel: "news".into(),
 ///     name: None,
 ///     payload: Payload::Text("a\nb".into()),
