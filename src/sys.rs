@@ -5,6 +5,8 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::process::CommandExt;
+use std::process::{self, Command};
 
 use crate::cost::{Heap, Kernel};
 
@@ -89,6 +91,28 @@ fn u32_at(bytes: &[u8], at: usize) -> u64 {
 fn u64_at(bytes: &[u8], at: usize) -> u64 {
     let found = bytes.get(at..).and_then(<[u8]>::first_chunk);
     found.map_or(0, |bytes| u64::from_ne_bytes(*bytes))
+}
+
+/// Has the kernel kill what `command` starts when who started it dies, however that is: by
+/// `kill -9`, too (`PR_SET_PDEATHSIG`, prctl(2)).
+///
+/// The kernel's parent of a process is a thread: the child ends with the thread that starts it.
+pub fn die_with_parent(command: &mut Command) {
+    let parent = process::id();
+    let ask = move || {
+        // SAFETY: this call takes no pointer, and changes nothing but this process.
+        if unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // Who died before the question is not waited for any more: another process is the parent.
+        // SAFETY: this call only reads.
+        match u32::try_from(unsafe { libc::getppid() }) == Ok(parent) {
+            true => Ok(()),
+            false => Err(io::Error::from_raw_os_error(libc::ESRCH)),
+        }
+    };
+    // SAFETY: between fork and exec, `ask` makes two system calls; it locks and allocates nothing.
+    unsafe { command.pre_exec(ask) };
 }
 
 /// The CPU time of this process so far, in nanoseconds.

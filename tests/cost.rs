@@ -4,6 +4,8 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -121,5 +123,63 @@ fn what_cannot_be_measured_is_refused_at_once() {
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {output:?}");
         let complaint = str::from_utf8(&output.stderr).unwrap();
         assert!(complaint.contains(said), "{arguments:?}: {complaint}");
+    }
+}
+
+#[test]
+fn a_page_that_cannot_be_written_is_refused_before_anything_is_measured() {
+    let begun = Instant::now();
+    let output = cost(&["--quiet", "60", "--html", "/nowhere/costs.html"]);
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let complaint = str::from_utf8(&output.stderr).unwrap();
+    assert!(complaint.contains("/nowhere/costs.html cannot be written"), "{complaint}");
+}
+
+#[test]
+fn who_is_killed_leaves_no_server_behind() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pushscope"));
+    command.args(["cost", "--quiet", "60"]).env_clear();
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut parent = command.spawn().unwrap();
+    let server = until(|| server_of(parent.id()));
+    // SIGKILL: nobody can clean up after that.
+    parent.kill().unwrap();
+    parent.wait().unwrap();
+    until(|| (!is_running(server)).then_some(()));
+}
+
+/// The server that a process has started.
+fn server_of(parent: u32) -> Option<u32> {
+    let entries = fs::read_dir("/proc").unwrap();
+    let mut processes = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    processes.find(|process| {
+        let line = fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
+        stat(*process).is_some_and(|(_, its_parent)| its_parent == parent)
+            && line.split(|byte| *byte == 0).any(|word| word == b"serve")
+    })
+}
+
+/// Who has ended and whom nobody has waited for yet does not run.
+fn is_running(process: u32) -> bool {
+    stat(process).is_some_and(|(state, _)| !matches!(state, 'Z' | 'X'))
+}
+
+/// The state of a process, and its parent (proc_pid_stat(5)).
+fn stat(process: u32) -> Option<(char, u32)> {
+    let text = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    let mut fields = text.rsplit_once(')')?.1.split_whitespace();
+    Some((fields.next()?.chars().next()?, fields.next()?.parse().ok()?))
+}
+
+/// Waits for what is to happen.
+fn until<T>(happened: impl Fn() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        if let Some(it) = happened() {
+            return it;
+        }
+        assert!(Instant::now() < deadline, "it has not happened");
+        thread::yield_now();
     }
 }

@@ -1,7 +1,6 @@
 //! `pushscope cost`: what each mechanism costs, found out by experiment.
 
 use std::env;
-use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,6 +14,7 @@ use pushscope::lab::experiment::{Experiment, Pace, Settings};
 use pushscope::lab::{Experimenter, LabError, Step, report};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
+use super::page::Page;
 use super::value::{self, Bytes, Seconds};
 use super::{Failure, printed};
 
@@ -75,6 +75,7 @@ impl Cost {
             .map_err(|error| Failure::Failed(format!("the server cannot be found: {error}")))?;
         let interrupted = interruption()?;
         let mut experimenter = Experimenter::new(program, self.settings()).map_err(failed)?;
+        let page = self.html.as_deref().map(Page::open).transpose()?;
         let progress = Progress::new();
         while let Some(step) = experimenter.step().map_err(failed)? {
             progress.advance(&step);
@@ -85,7 +86,12 @@ impl Cost {
         }
         progress.end();
         let experiment = experimenter.finish();
-        self.print(&experiment)?;
+        let printed = self.print(&experiment);
+        // A page and a table do not wait for each other.
+        if let Some(page) = page {
+            page.write(&report::html(&experiment))?;
+        }
+        printed?;
         match refusals(&experiment) {
             None => Ok(()),
             Some(why) => Err(Failure::Failed(why)),
@@ -93,11 +99,6 @@ impl Cost {
     }
 
     fn print(&self, experiment: &Experiment) -> Result<(), Failure> {
-        if let Some(path) = &self.html {
-            fs::write(path, report::html(experiment)).map_err(|error| {
-                Failure::Failed(format!("{} cannot be written: {error}", path.display()))
-            })?;
-        }
         let text = match (self.json, self.csv) {
             (true, _) => report::json(experiment),
             (_, true) => report::csv(experiment),

@@ -3,6 +3,7 @@
 mod config;
 mod cost;
 mod ledger;
+mod page;
 mod publish;
 mod serve;
 mod sink;

@@ -1,7 +1,6 @@
 //! `pushscope trial`: what articles say about push techniques, put to the test.
 
 use std::env;
-use std::fs;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
@@ -11,6 +10,7 @@ use pushscope::lab::LabError;
 use pushscope::lab::trial::{self, Claim, Trier};
 
 use super::cost::{Progress, interruption};
+use super::page::Page;
 use super::{Failure, printed};
 
 /// Puts what articles say about push techniques to the test: figures, and a verdict on each claim
@@ -42,6 +42,7 @@ impl Trial {
             .map_err(|error| Failure::Failed(format!("the server cannot be found: {error}")))?;
         let interrupted = interruption()?;
         let mut trier = Trier::new(program, self.command(), self.claims()).map_err(failed)?;
+        let page = self.html.as_deref().map(Page::open).transpose()?;
         let progress = Progress::new();
         while let Some(step) = trier.step() {
             progress.advance(&step);
@@ -52,7 +53,12 @@ impl Trial {
         }
         progress.end();
         let trial = trier.finish();
-        self.print(&trial)?;
+        let printed = self.print(&trial);
+        // A page and a table do not wait for each other.
+        if let Some(page) = page {
+            page.write(&trial::html(&trial))?;
+        }
+        printed?;
         match without_verdict(&trial) {
             None => Ok(()),
             Some(why) => Err(Failure::Failed(why)),
@@ -60,11 +66,6 @@ impl Trial {
     }
 
     fn print(&self, trial: &trial::Trial) -> Result<(), Failure> {
-        if let Some(path) = &self.html {
-            fs::write(path, trial::html(trial)).map_err(|error| {
-                Failure::Failed(format!("{} cannot be written: {error}", path.display()))
-            })?;
-        }
         let text = if self.json { trial::json(trial) } else { trial::text(trial) };
         printed(io::stdout().write_all(text.as_bytes()))
     }

@@ -84,10 +84,31 @@ pub struct Row {
     pub quiet: Figures,
     /// Per message and subscriber.
     pub message: Figures,
+    /// What its messages cost beside its own account, per message.
+    pub beside: Beside,
     /// To close, per subscriber.
     pub close: Figures,
     /// Why some of its figures are not published; empty when all are.
     pub refused: Vec<Refused>,
+}
+
+/// What the server spent while messages were published on accounts that are no mechanism's, per
+/// message and for all subscribers together. With all mechanisms at once it is the same for each.
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize)]
+pub struct Beside {
+    /// The publisher's request.
+    pub publish: Spent,
+    /// The loop: waiting for readiness, accepting, housekeeping.
+    pub r#loop: Spent,
+}
+
+/// What one account of [`Beside`] has spent. What is not published is none.
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize)]
+pub struct Spent {
+    /// System calls of the server.
+    pub calls: Option<Spread>,
+    /// CPU time of the server, in microseconds.
+    pub cpu_us: Option<Spread>,
 }
 
 /// A figure that is not published, and why.
@@ -112,7 +133,7 @@ pub struct Figures {
     pub overhead_factor: Option<Spread>,
     /// TCP segments in both directions.
     pub segments: Option<Spread>,
-    /// System calls of the server.
+    /// System calls of the server on the mechanism's account.
     pub calls: Option<Spread>,
     /// Blocks that the server's allocator handed out.
     pub allocations: Option<Spread>,
@@ -124,7 +145,7 @@ pub struct Figures {
     pub user_memory_bytes: Option<Spread>,
     /// Memory of the kernel's socket queues that a subscriber holds, in bytes.
     pub kernel_memory_bytes: Option<Spread>,
-    /// CPU time of the server, in microseconds.
+    /// CPU time of the server on the mechanism's account, in microseconds.
     pub cpu_us: Option<Spread>,
     /// From publishing until the kernel had it: half of them took no longer, in microseconds.
     pub delay_p50_us: Option<Spread>,

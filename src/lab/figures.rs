@@ -7,7 +7,7 @@
 use crate::cost::{Kernel, Phase};
 use crate::id::Kind;
 use crate::lab::experiment::{Figures, Pace, Refused, Settings, Spread};
-use crate::lab::report::Column;
+use crate::lab::report::{self, Column};
 use crate::limits;
 use crate::statement::Account;
 
@@ -84,6 +84,15 @@ impl Gain<'_> {
             .with(Column::OverheadFactor, (payload > 0.0).then(|| bytes / payload))
             .with(Column::DelayP50, delays(delay.p50))
             .with(Column::DelayP99, delays(delay.p99))
+    }
+
+    /// What a message costs on an account that is no mechanism's: the gain by message.
+    pub fn beside(&self, messages: u32) -> Reading {
+        let total = self.total();
+        Reading::default()
+            .with(Column::Calls, total.of(Column::Calls))
+            .with(Column::Cpu, total.of(Column::Cpu))
+            .over(f64::from(messages))
     }
 
     /// What a subscriber costs to close: the gain by subscriber.
@@ -213,8 +222,7 @@ impl Effort {
             return None;
         };
         let reason = format!("the client was the bottleneck: {reason}");
-        let columns = columns.iter().map(|column| column.name().to_owned()).collect();
-        Some(Refused { question: MESSAGE.to_owned(), columns, reason })
+        Some(Refused { question: MESSAGE.to_owned(), columns: names(columns), reason })
     }
 }
 
@@ -230,6 +238,15 @@ pub fn refusal_of_deliveries(expected: u64, heard: u64, doubled: u64) -> Option<
     (doubled > 0).then(|| of(doubled, "came twice or out of order"))
 }
 
+/// Refuses the delays of a phase in which the ledger has timed more or fewer deliveries.
+pub fn refusal_of_delays(expected: u64, timed: u64) -> Option<Refused> {
+    (timed != expected).then(|| {
+        let (timed, expected) = (grouped(timed), grouped(expected));
+        let reason = format!("the ledger has timed {timed} deliveries, and there were {expected}");
+        Refused { question: MESSAGE.to_owned(), columns: names(DELAYS), reason }
+    })
+}
+
 /// Refuses a phase in which the ledger and the client have counted different bytes.
 pub fn refusal_of_bytes(question: &str, account: &Account, down: u64, up: u64) -> Option<Refused> {
     let (taken, read) = (account.sent.taken, account.received.read);
@@ -243,6 +260,10 @@ pub fn refusal_of_bytes(question: &str, account: &Account, down: u64, up: u64) -
         return None;
     };
     Some(Refused::all(question, reason))
+}
+
+fn names(columns: &[Column]) -> Vec<String> {
+    columns.iter().map(|column| column.name().to_owned()).collect()
 }
 
 /// The time between two rounds of a mechanism. Heartbeats and pings fall on a grain.
@@ -268,15 +289,7 @@ pub(super) const fn real(count: u64) -> f64 {
 
 /// A count with its thousands apart.
 fn grouped(count: u64) -> String {
-    let digits = count.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    report::grouped(real(count), 0)
 }
 
 /// The question of the busy phase.
@@ -296,6 +309,8 @@ const RATED: &[Column] = &[
 ];
 /// What depends on how quickly the client reads, which shares a machine with the server.
 const TIMED: &[Column] = &[Column::Cpu, Column::DelayP50, Column::DelayP99];
+/// What the ledger's clock tells of deliveries.
+const DELAYS: &[Column] = &[Column::DelayP50, Column::DelayP99];
 const MINUTE_US: f64 = 60_000_000.0;
 /// Of its core: beyond, the client may not have kept up.
 const CLIENT_BUSY_MAX: f64 = 0.85;
@@ -393,6 +408,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_beside_is_told_by_message() {
+        let reading = read(|gain| gain.beside(20));
+        assert_eq!(reading.of(Column::Calls), Some(15.0));
+        assert_eq!(reading.of(Column::Cpu), Some(40.0));
+        assert_eq!(reading.of(Column::DownBytes), None);
+    }
+
+    #[test]
     fn what_is_quiet_is_scaled_to_the_default_pace() {
         let quiet = |kind| read(|gain| gain.quiet(kind, &settings(), 4 * SECOND_US));
         // 16,000 bytes in 30 rounds; a minute has 4 of them.
@@ -456,6 +479,14 @@ mod tests {
         assert_eq!(missing, "3 of 2,000 deliveries are missing");
         let doubled = reason(refusal_of_deliveries(2_000, 2_000, 1));
         assert_eq!(doubled, "1 of 2,000 deliveries came twice or out of order");
+        assert_eq!(refusal_of_delays(2_000, 2_000), None);
+        for timed in [1_999, 2_001] {
+            let refused = refusal_of_delays(2_000, timed).unwrap();
+            assert!(refused.covers(MESSAGE, Column::DelayP99), "{refused:?}");
+            assert!(!refused.covers(MESSAGE, Column::Cpu), "{refused:?}");
+        }
+        let untimed = reason(refusal_of_delays(2_000, 0));
+        assert_eq!(untimed, "the ledger has timed 0 deliveries, and there were 2,000");
         assert_eq!(refusal_of_bytes("open", &account(), 16_000, 4_000), None);
         let unequal = reason(refusal_of_bytes("open", &account(), 16_000, 3_999));
         assert_eq!(

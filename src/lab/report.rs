@@ -3,6 +3,7 @@
 //! All four tell the same. A figure that is refused is told by none of them; text and page say
 //! in a note why, CSV says it in the figure's own line.
 
+mod beside;
 mod column;
 mod csv;
 mod html;
@@ -31,6 +32,7 @@ pub(super) use text::wrapped;
 pub fn json(experiment: &Experiment) -> String {
     let mut told = experiment.clone();
     for (row, told) in experiment.rows.iter().zip(&mut told.rows) {
+        told.beside = beside::published(row);
         for question in Question::ALL {
             for refused in refusals(row, question) {
                 let columns = Column::ALL.into_iter().filter(|column| covers(refused, *column));
@@ -90,6 +92,11 @@ impl Question {
     /// What one must know to understand its figures; spaces that must not break are U+00A0.
     pub fn remark(self, settings: &Settings) -> Option<String> {
         match self {
+            Self::Open if settings.together => Some(
+                "All mechanisms came at once: the CPU time of accepting is on the loop's account, \
+                 and not in these figures. One after another, it is in them."
+                    .to_owned(),
+            ),
             Self::Open | Self::Close => None,
             Self::Quiet if settings.quiet_us == 0 => None,
             Self::Quiet => Some(format!(
@@ -104,7 +111,10 @@ impl Question {
                     (Kind::LongPoll, "Long polling: with the question that follows a message."),
                 ];
                 let took_part = told.iter().filter(|(kind, _)| settings.kinds.contains(kind));
-                let told: Vec<&str> = took_part.map(|(_, words)| *words).collect();
+                let mut told: Vec<&str> = took_part.map(|(_, words)| *words).collect();
+                if settings.size_bytes == 0 {
+                    told.push(UNNUMBERED);
+                }
                 (!told.is_empty()).then(|| told.join(" "))
             }
         }
@@ -137,9 +147,25 @@ fn pace(pace: &Pace) -> String {
     format!("heartbeat {heartbeat}\u{a0}s, ping {ping}\u{a0}s, park {park}\u{a0}s")
 }
 
+/// What size 0 leaves open.
+const UNNUMBERED: &str = "Messages without a byte have no number: whether one came twice, or \
+                          behind a later one, cannot be told.";
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_settings_leave_open_is_remarked() {
+        let settings = sample::experiment().settings;
+        assert_eq!(Question::Open.remark(&settings), None);
+        let remark = |question: Question, settings: Settings| question.remark(&settings).unwrap();
+        let together = Settings { together: true, ..settings.clone() };
+        assert!(remark(Question::Open, together).contains("the loop's account"));
+        assert!(!remark(Question::Message, settings.clone()).contains(UNNUMBERED));
+        let empty = Settings { size_bytes: 0, kinds: vec![Kind::Sse], ..settings };
+        assert_eq!(remark(Question::Message, empty), UNNUMBERED);
+    }
 
     #[test]
     fn json_is_the_experiment() {
@@ -151,5 +177,7 @@ mod tests {
         assert_eq!(told["rows"][1]["message"]["down_bytes"]["median"], 92.0);
         assert!(told["rows"][0]["open"]["cpu_us"].is_object());
         assert!(told["rows"][0]["message"]["cpu_us"].is_null(), "it is refused");
+        assert!(told["rows"][0]["beside"]["loop"]["cpu_us"].is_null(), "so is this");
+        assert_eq!(told["rows"][1]["beside"]["publish"]["cpu_us"]["median"], 26.9);
     }
 }

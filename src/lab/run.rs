@@ -16,7 +16,9 @@ use std::time::Duration;
 
 use crate::id::Kind;
 use crate::lab::LabError;
-use crate::lab::experiment::{Experiment, Figures, Machine, Pace, Refused, Row, Settings};
+use crate::lab::experiment::{
+    Beside, Experiment, Figures, Machine, Pace, Refused, Row, Settings, Spent,
+};
 use crate::lab::figures::{MESSAGE, Reading};
 use crate::lab::report::Column;
 use crate::lab::scene::{Found, Scene, Stage};
@@ -218,16 +220,22 @@ pub(super) fn interval(settings: &Settings) -> Duration {
 }
 
 fn row(kind: Kind, found: Found) -> Row {
-    let Found { open, quiet, message, close, refused } = found;
+    let Found { open, quiet, message, close, publish, r#loop, refused } = found;
     let figures = |question: &str, readings: &[Reading]| {
         let covers = |column: Column| move |refused: &Refused| refused.covers(question, column);
         Figures::of(readings, |column| refused.iter().any(covers(column)))
+    };
+    // What cannot be told of the messages cannot be told of what was spent beside them.
+    let spent = |readings: &[Reading]| {
+        let Figures { calls, cpu_us, .. } = figures(MESSAGE, readings);
+        Spent { calls, cpu_us }
     };
     Row {
         mechanism: kind.name().to_owned(),
         open: figures("open", &open),
         quiet: figures("quiet", &quiet),
         message: figures(MESSAGE, &message),
+        beside: Beside { publish: spent(&publish), r#loop: spent(&r#loop) },
         close: figures("close", &close),
         refused,
     }

@@ -10,7 +10,8 @@ use crate::lab::LabError;
 use crate::lab::crowd::{Asking, Crowd, Topic, Traffic};
 use crate::lab::experiment::{Pace, Refused, Settings};
 use crate::lab::figures::{
-    Effort, Gain, MESSAGE, Reading, real, refusal_of_bytes, refusal_of_deliveries,
+    Effort, Gain, MESSAGE, Reading, real, refusal_of_bytes, refusal_of_delays,
+    refusal_of_deliveries,
 };
 use crate::lab::payload::Payloads;
 use crate::lab::report::Column;
@@ -56,6 +57,10 @@ pub(super) struct Found {
     pub(super) quiet: Vec<Reading>,
     pub(super) message: Vec<Reading>,
     pub(super) close: Vec<Reading>,
+    /// On the account of publishing, while messages were published.
+    pub(super) publish: Vec<Reading>,
+    /// On the account of the loop, meanwhile.
+    pub(super) r#loop: Vec<Reading>,
     pub(super) refused: Vec<Refused>,
 }
 
@@ -212,7 +217,7 @@ impl Scene {
                     found.refused.push(Refused::all(question, reason));
                 }
                 if stage == Stage::Hear {
-                    found.refused.extend(self.refusal_of_hearing(*kind, effort, settings));
+                    found.refused.extend(self.refusal_of_hearing(&told, effort));
                 }
                 let grown = private_bytes.zip(self.before.private_bytes);
                 let grown = grown.map(|(now, before)| real(now.saturating_sub(before)));
@@ -290,15 +295,11 @@ impl Scene {
         refused.extend(refusal_of_bytes(question, account, gained.received, gained.sent));
     }
 
-    fn refusal_of_hearing(
-        &self,
-        kind: Kind,
-        effort: Effort,
-        settings: &Settings,
-    ) -> impl Iterator<Item = Refused> {
+    fn refusal_of_hearing(&self, told: &Told<'_>, effort: Effort) -> impl Iterator<Item = Refused> {
+        let Told { kind, statement, settings, .. } = told;
         let expected = u64::from(settings.messages) * u64::from(settings.subscribers);
         let (mut heard, mut doubled) = (0, 0);
-        for one in self.crowd.heard(kind) {
+        for one in self.crowd.heard(*kind) {
             heard += one.messages;
             doubled += one.doubled;
         }
@@ -306,7 +307,10 @@ impl Scene {
         if let (Some(refused), false) = (&mut late, self.heap_counted) {
             refused.columns.retain(|name| name != Column::Allocations.name());
         }
-        refusal_of_deliveries(expected, heard, doubled).into_iter().chain(late)
+        let timed = statement.account(kind.name()).map(|account| account.delay_us.count);
+        let untimed = timed.and_then(|timed| refusal_of_delays(expected, timed));
+        let undelivered = refusal_of_deliveries(expected, heard, doubled);
+        [undelivered, untimed, late].into_iter().flatten()
     }
 
     fn read(&self, told: &Told<'_>, stage: Stage, grown: Option<f64>, found: &mut Found) {
@@ -320,7 +324,15 @@ impl Scene {
             Stage::Come => found.open.push(gain.open(subscribers, grown)),
             Stage::Gather => {}
             Stage::Wait => found.quiet.push(gain.quiet(*kind, settings, statement.span_us)),
-            Stage::Hear => found.message.push(gain.message(settings)),
+            Stage::Hear => {
+                found.message.push(gain.message(settings));
+                let beside = |owner: Owner| {
+                    let account = statement.account(owner.name())?;
+                    Some(Gain { account, ..gain }.beside(settings.messages))
+                };
+                found.publish.extend(beside(Owner::Publish));
+                found.r#loop.extend(beside(Owner::Loop));
+            }
             Stage::Leave => found.close.push(gain.close(subscribers)),
         }
     }

@@ -10,8 +10,10 @@ use std::time::Duration;
 
 use crate::client::Address;
 use crate::lab::LabError;
+use crate::sys;
 
-/// A server that runs as a child of this process, and ends with this value.
+/// A server that runs as a child of this process, and ends with this value, or with the thread that
+/// started it, even if that is killed.
 #[derive(Debug)]
 pub struct Server {
     child: Child,
@@ -34,6 +36,7 @@ impl Server {
             }
         }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        sys::die_with_parent(&mut command);
         let mut child = command
             .spawn()
             .map_err(|error| LabError::Start(format!("{}: {error}", program.display())))?;

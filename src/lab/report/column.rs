@@ -120,12 +120,14 @@ impl Column {
             Self::UpBytes => "bytes that the client sent",
             Self::OverheadFactor => "bytes in both directions per byte of payload",
             Self::Segments => "TCP segments in both directions, bare acknowledgements included",
-            Self::Calls => "system calls of the server; one that served several is shared",
+            Self::Calls => {
+                "system calls on the mechanism's account; one that served several is shared"
+            }
             Self::Allocations => "blocks that the server's allocator handed out",
             Self::Held => "memory of its connection, queue, place in the list and deadline",
             Self::UserMemory => "growth of the server's process per subscriber, in whole pages",
             Self::KernelMemory => "memory of the kernel's socket queues that a subscriber holds",
-            Self::Cpu => "CPU time of the server, in user code and in the kernel",
+            Self::Cpu => "CPU time on the mechanism's account, in user code and in the kernel",
             Self::DelayP50 => "publishing to the kernel's taking it: half took no longer",
             Self::DelayP99 => "the same: all but a hundredth took no longer",
         }

@@ -6,12 +6,16 @@
 //! message,sse,cpu_us,microseconds,,,,The client was busy for 91 % of the time.
 //! ```
 //!
+//! Behind the questions stands what a message took on accounts that are no mechanism's, as
+//! `message_publish` and `message_loop`.
+//!
 //! Every experiment has the same lines; what was not measured has no numbers, and what is refused
 //! has a reason in their place. Numbers have all their digits and a point. Clause: RFC 4180 §2.
 
+use super::beside::{ACCOUNTS, COLUMNS, figures, published};
 use super::table::{Cell, cell, covers, refusals};
 use super::{Column, Question};
-use crate::lab::experiment::{Experiment, Row};
+use crate::lab::experiment::{Experiment, Row, Spread};
 
 /// The experiment in CSV, its lines ended by CRLF.
 pub fn csv(experiment: &Experiment) -> String {
@@ -19,25 +23,43 @@ pub fn csv(experiment: &Experiment) -> String {
     for question in Question::ALL {
         for row in &experiment.rows {
             for column in Column::ALL {
-                csv.push_str(&line(row, question, column));
+                let spread = match cell(row, question, column, 1) {
+                    Cell::Figure(spread) => Some(spread),
+                    Cell::Refused(_) | Cell::Unmeasured => None,
+                };
+                csv.push_str(&line(question.name(), row, question, column, spread));
+            }
+        }
+    }
+    for row in &experiment.rows {
+        for (account, figures) in ACCOUNTS.into_iter().zip(figures(published(row))) {
+            let name = format!("message_{account}");
+            for (column, spread) in COLUMNS.into_iter().zip(figures) {
+                csv.push_str(&line(&name, row, Question::Message, column, spread));
             }
         }
     }
     csv
 }
 
-fn line(row: &Row, question: Question, column: Column) -> String {
-    let numbers = match cell(row, question, column, 1) {
-        Cell::Figure(spread) => format!("{},{},{}", spread.median, spread.min, spread.max),
-        Cell::Refused(_) | Cell::Unmeasured => ",,".to_owned(),
+/// A line; what is refused of `question` is refused in it.
+fn line(
+    name: &str,
+    row: &Row,
+    question: Question,
+    column: Column,
+    spread: Option<Spread>,
+) -> String {
+    let numbers = match spread {
+        Some(Spread { median, min, max }) => format!("{median},{min},{max}"),
+        None => ",,".to_owned(),
     };
     let reasons: Vec<&str> = refusals(row, question)
         .filter(|refused| covers(refused, column))
         .map(|refused| refused.reason.as_str())
         .collect();
     format!(
-        "{},{},{},{},{numbers},{}\r\n",
-        question.name(),
+        "{name},{},{},{},{numbers},{}\r\n",
         quoted(&row.mechanism),
         column.name(),
         column.unit_name(),
@@ -63,7 +85,7 @@ mod tests {
     fn every_question_mechanism_and_column_has_a_line() {
         let experiment = sample::experiment();
         let csv = csv(&experiment);
-        assert_eq!(csv.split_terminator("\r\n").count(), 1 + 4 * 2 * Column::ALL.len());
+        assert_eq!(csv.split_terminator("\r\n").count(), 1 + 4 * 2 * Column::ALL.len() + 2 * 4);
         for line in [
             "question,mechanism,column,unit,median,min,max,refused",
             "open,long_poll,down_bytes,bytes,,,,",
@@ -72,6 +94,8 @@ mod tests {
             "message,long_poll,calls,count,2.02,2,2.51,",
             "message,long_poll,cpu_us,microseconds,,,,\
              \"The client was busy for 91 % of the time, of at most 85 % <allowed>.\"",
+            "message_publish,sse,cpu_us,microseconds,26.9,25,30.1,",
+            "message_loop,sse,calls,count,1.1,1.1,1.1,",
         ] {
             assert!(csv.split_terminator("\r\n").any(|found| found == line), "{line}");
         }

@@ -1,5 +1,6 @@
 //! The experiment as a page: one file, no script, plots drawn here; it reads and prints offline.
 
+use super::beside::HEADING;
 use super::number::counted;
 use super::plot::{Bar, Plot, Shape};
 use super::table::{Cell, Line, Note, Table};
@@ -95,10 +96,11 @@ fn section(table: &Table<'_>) -> String {
     };
     format!(
         "<section id=\"{name}\" aria-labelledby=\"{name}-title\">\n\
-         <h2 id=\"{name}-title\">{}</h2>\n{remark}<div class=\"answer\">\n<div>\n{}{}</div>\n\
+         <h2 id=\"{name}-title\">{}</h2>\n{remark}<div class=\"answer\">\n<div>\n{}{}{}</div>\n\
          {plots}</div>\n</section>\n",
         escaped(table.question.sentence()),
         grid(table),
+        beside(table),
         notes(table),
     )
 }
@@ -157,6 +159,17 @@ fn mark(question: Question, note: usize) -> String {
         "<sup><a href=\"#{name}-note-{note}\" aria-label=\"refused, see note {note}\">{note}</a>\
          </sup>"
     )
+}
+
+fn beside(table: &Table<'_>) -> String {
+    if table.beside.is_empty() {
+        return String::new();
+    }
+    let item = |(name, words): &(&str, String)| {
+        format!("<dt>{}</dt><dd>{}</dd>\n", escaped(name), escaped(words))
+    };
+    let items: String = table.beside.iter().map(item).collect();
+    format!("<p class=\"remark\">{}</p>\n<dl class=\"facts\">\n{items}</dl>\n", escaped(HEADING))
 }
 
 fn notes(table: &Table<'_>) -> String {
@@ -347,6 +360,13 @@ mod tests {
         assert!(page.contains("<li id=\"message-note-1\"><code>long_poll</code>: The client was"));
         assert!(page.contains("61.0 · refused"), "the plot says it too");
         assert!(!page.contains("1,204"));
+    }
+
+    #[test]
+    fn what_was_spent_beside_is_told_below_its_table() {
+        let page = html(&sample::experiment());
+        assert!(page.contains("<dt>sse</dt><dd>publish: calls 2, CPU 26.9\u{a0}µs"));
+        assert_eq!(page.matches(&escaped(HEADING)).count(), 1);
     }
 
     #[test]

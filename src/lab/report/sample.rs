@@ -1,7 +1,9 @@
 //! A small experiment, for tests: three runs, two mechanisms, a refusal, and hostile words.
 
 use crate::id::Kind;
-use crate::lab::experiment::{Experiment, Figures, Machine, Pace, Refused, Row, Settings, Spread};
+use crate::lab::experiment::{
+    Beside, Experiment, Figures, Machine, Pace, Refused, Row, Settings, Spent, Spread,
+};
 
 /// The experiment.
 pub(super) fn experiment() -> Experiment {
@@ -51,6 +53,7 @@ fn long_poll() -> Row {
             delay_p99_us: of(1204.0, 900.0, 1310.0),
             ..NONE
         },
+        beside: BESIDE,
         close: Figures { down_bytes: all(0.0), up_bytes: all(0.0), calls: all(2.0), ..NONE },
         refused: vec![Refused {
             question: "message".to_owned(),
@@ -84,6 +87,7 @@ fn sse() -> Row {
             delay_p99_us: of(112.0, 99.0, 160.0),
             ..NONE
         },
+        beside: BESIDE,
         close: Figures { down_bytes: all(0.0), up_bytes: all(0.0), calls: all(2.0), ..NONE },
         refused: Vec::new(),
     }
@@ -96,6 +100,11 @@ const fn all(median: f64) -> Option<Spread> {
 const fn of(median: f64, min: f64, max: f64) -> Option<Spread> {
     Some(Spread { median, min, max })
 }
+
+const BESIDE: Beside = Beside {
+    publish: Spent { calls: all(2.0), cpu_us: of(26.9, 25.0, 30.1) },
+    r#loop: Spent { calls: all(1.1), cpu_us: all(9.8) },
+};
 
 const NONE: Figures = Figures {
     down_bytes: None,

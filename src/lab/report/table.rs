@@ -1,6 +1,7 @@
 //! The answer to one question as a table, before it is text or a page.
 
 use super::Question;
+use super::beside;
 use super::column::{Column, Group};
 use super::number::grouped;
 use crate::lab::experiment::{Experiment, Refused, Row, Spread};
@@ -15,6 +16,8 @@ pub(super) struct Table<'a> {
     pub(super) columns: Vec<(Column, usize)>,
     /// A line per mechanism.
     pub(super) lines: Vec<Line<'a>>,
+    /// What was spent beside these figures: a name and a line each.
+    pub(super) beside: Vec<(&'a str, String)>,
     /// Why figures are not published, in the order in which cells refer to them.
     pub(super) notes: Vec<Note<'a>>,
 }
@@ -69,7 +72,11 @@ impl<'a> Table<'a> {
         let columns =
             shown.iter().enumerate().map(|(at, column)| (*column, digits(at, *column))).collect();
         let remark = question.remark(&experiment.settings);
-        Self { question, remark, columns, lines, notes }
+        let beside = match question {
+            Question::Message => beside::told(experiment),
+            Question::Open | Question::Quiet | Question::Close => Vec::new(),
+        };
+        Self { question, remark, columns, lines, beside, notes }
     }
 
     /// The cells of one column, with the mechanisms they belong to.

@@ -1,5 +1,6 @@
 //! The experiment as text, for a terminal of 110 columns.
 
+use super::beside::HEADING;
 use super::number::{Precision, counted, grouped, seconds};
 use super::table::{Cell, Line, Table};
 use super::why::{FUNCTIONS, explanations, grouped_size};
@@ -104,6 +105,14 @@ fn answer(table: &Table<'_>) -> String {
     for places in stacks(table) {
         text.push('\n');
         text.push_str(&drawn(table, &places));
+    }
+    if !table.beside.is_empty() {
+        text.push('\n');
+        text.push_str(&wrapped(HEADING, "", ""));
+    }
+    let names = names_width(table);
+    for (name, words) in &table.beside {
+        text.push_str(&wrapped(words, &format!("  {name:<names$}  "), &" ".repeat(names + 4)));
     }
     if !table.notes.is_empty() {
         text.push('\n');

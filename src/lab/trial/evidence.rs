@@ -161,7 +161,7 @@ pub(super) fn figure(
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::lab::experiment::{Figures, Machine, Refused, Spread};
+    use crate::lab::experiment::{Beside, Figures, Machine, Refused, Spread};
 
     /// An experiment in which each of these mechanisms has such figures: bytes down, calls and
     /// CPU, of a message and of a quiet minute.
@@ -179,6 +179,7 @@ pub(super) mod tests {
             open: Figures::default(),
             quiet: figures(*quiet),
             message: figures(*message),
+            beside: Beside::default(),
             close: Figures::default(),
             refused: Vec::new(),
         };
