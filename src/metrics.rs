@@ -240,7 +240,6 @@ const FAMILIES: &[Family] = &[
     counter("dropped_bytes_total", "Bytes that were thrown away unsent.", |account| Value::Count(account.sent.dropped)),
     counter("carried_bytes_total", "Bytes that were left to a later owner of the connection to send.", |account| Value::Count(account.sent.carried)),
     counters("received_bytes_total", "kind", "Bytes that were parsed, by what they are for.", |account| kinds(&account.received.parsed)),
-    counter("read_bytes_total", "Bytes that the sockets gave.", |account| Value::Count(account.received.read)),
     gauge("waiting_bytes", "Bytes that wait for a parser.", |account| Value::Count(account.received.waiting)),
     counters("syscalls_total", "call", "System calls, by name and by what came of them.", calls),
     counters("cpu_seconds_total", "phase", "CPU time of the loop's thread, by what it was doing.", cpu),

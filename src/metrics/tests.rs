@@ -255,7 +255,6 @@ pushscope_received_bytes_total{mechanism="sse",kind="head"} 16
 pushscope_received_bytes_total{mechanism="sse",kind="framing"} 17
 pushscope_received_bytes_total{mechanism="sse",kind="payload"} 18
 pushscope_received_bytes_total{mechanism="sse",kind="control"} 19
-pushscope_read_bytes_total{mechanism="sse"} 20
 pushscope_waiting_bytes{mechanism="sse"} 21
 pushscope_syscalls_total{mechanism="sse",call="read"} 22
 pushscope_syscalls_total{mechanism="sse",call="writev"} 23
