@@ -266,9 +266,11 @@ impl Ledger {
         }
         let now = self.meter.now();
         let messages: u32 = frames.iter().map(|frame| frame.messages().count()).sum();
+        // All but the last took part of the first one, and nothing of those behind it.
+        let mut alone = f64::from(calls.saturating_sub(1));
         for frame in frames {
             self.rows[Owner::Mech(frame.kind()).place()].deliver(frame, now);
-            self.receipts.delivered(frame, f64::from(calls), messages, now);
+            self.receipts.delivered(frame, std::mem::take(&mut alone), messages, now);
         }
     }
 

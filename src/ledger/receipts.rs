@@ -176,8 +176,9 @@ impl Receipts {
         }
     }
 
-    /// `calls` system calls took `messages` messages to their last byte; these are among them.
-    pub fn delivered(&mut self, frame: &Frame, calls: f64, messages: u32, now: Instant) {
+    /// A system call took `messages` messages to their last byte; these are among them. So many
+    /// calls before it took part of these `alone`.
+    pub fn delivered(&mut self, frame: &Frame, alone: f64, messages: u32, now: Instant) {
         let count = frame.messages().count();
         let part = f64::from(count) / f64::from(messages.max(1));
         if let Course::Live(number) = frame.messages().course
@@ -185,18 +186,18 @@ impl Receipts {
             && page.sizes.len() == count as usize
         {
             let share = &mut page.shares[frame.kind() as usize];
-            share.carry(frame.made(), 1.0, calls * part);
+            share.carry(frame.made(), 1.0, alone + part);
             for (at, count) in frame.messages().published() {
                 share.deliver(now.since(*at), u64::from(*count));
             }
             let kind = frame.kind();
             return self.touch(Touch { number, place: None, kind, weight: part });
         }
-        self.delivered_apart(frame, calls * part, now);
+        self.delivered_apart(frame, alone, part, now);
     }
 
     /// A frame with other messages than those of one batch: each has its equal part of the frame.
-    fn delivered_apart(&mut self, frame: &Frame, calls: f64, now: Instant) {
+    fn delivered_apart(&mut self, frame: &Frame, alone: f64, last: f64, now: Instant) {
         let (kind, messages) = (frame.kind(), frame.messages());
         let Some((channel, first)) = &messages.first else { return };
         let part = 1.0 / f64::from(messages.count().max(1));
@@ -208,10 +209,10 @@ impl Receipts {
             let found = self.find_page(channel, Id { offset, ..*first });
             let Some((index, place)) = found else { return };
             let number = self.first + index as u64;
-            self.touch(Touch { number, place: Some(place), kind, weight: calls * part });
+            self.touch(Touch { number, place: Some(place), kind, weight: last * part });
             let Some(page) = self.ring.get_mut(index) else { return };
             let share = page.apart(place, kind);
-            share.carry(frame.made(), part, calls * part);
+            share.carry(frame.made(), part, (alone + last) * part);
             match messages.course {
                 Course::Live(_) => share.deliver(now.since(at), 1),
                 Course::CaughtUp => {
