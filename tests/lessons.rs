@@ -6,12 +6,16 @@
 mod articles;
 #[path = "lessons/goodbyes.rs"]
 mod goodbyes;
+#[path = "lessons/ledger.rs"]
+mod ledger;
 #[path = "lessons/messages.rs"]
 mod messages;
 #[path = "lessons/obligations.rs"]
 mod obligations;
 #[path = "lessons/readers.rs"]
 mod readers;
+#[path = "lessons/receipts.rs"]
+mod receipts;
 #[path = "lessons/refusals.rs"]
 mod refusals;
 #[path = "lessons/resuming.rs"]

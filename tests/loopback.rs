@@ -11,6 +11,8 @@ mod crowd;
 mod http;
 #[path = "loopback/leaving.rs"]
 mod leaving;
+#[path = "loopback/ledger.rs"]
+mod ledger;
 #[path = "loopback/peer.rs"]
 mod peer;
 #[path = "loopback/server.rs"]

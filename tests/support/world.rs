@@ -5,6 +5,7 @@ use std::io::IoSlice;
 
 use pushscope::clock::{Instant, Now, SECOND_US};
 use pushscope::conn::State;
+use pushscope::cost::Syscall;
 use pushscope::engine::{Config, Engine, Farewell, Next, Swept};
 use pushscope::id::{Kind, Token};
 use pushscope::ledger::Row;
@@ -36,6 +37,8 @@ struct Peer {
     said: Vec<u8>,
     /// Bytes that the socket still takes before it blocks.
     room: usize,
+    /// Calls in which the socket has taken something.
+    sends: u64,
     shut: bool,
     swept: Option<Farewell>,
 }
@@ -72,6 +75,8 @@ impl World {
     pub(crate) fn enter(&mut self, name: &str) {
         self.engine.begin(now(self.now_us));
         let token = self.engine.open().expect("a slab has room");
+        self.engine.book(token, Syscall::Accept);
+        self.engine.book(token, Syscall::EpollCtl);
         let peer = Peer {
             token,
             unread: Vec::new(),
@@ -79,6 +84,7 @@ impl World {
             edge: false,
             said: Vec::new(),
             room: usize::MAX,
+            sends: 0,
             shut: false,
             swept: None,
         };
@@ -135,6 +141,11 @@ impl World {
     /// What somebody was told so far.
     pub(crate) fn said(&self, name: &str) -> &[u8] {
         &self.peers.get(name).expect("somebody of that name").said
+    }
+
+    /// In how many calls somebody's socket has taken something so far.
+    pub(crate) fn sends(&self, name: &str) -> u64 {
+        self.peers.get(name).expect("somebody of that name").sends
     }
 
     /// Everything that everybody was told.
@@ -291,6 +302,7 @@ impl World {
     pub(crate) fn give(&mut self, token: Token, bytes: &[u8]) {
         self.given += bytes.len() as u64;
         self.engine.receive(token, bytes);
+        self.engine.book(token, Syscall::Read);
     }
 
     /// Reads what the kernel holds, until the engine wants no more of it.
@@ -341,7 +353,9 @@ impl World {
             }
             peer.room -= if peer.room == usize::MAX { 0 } else { taken };
             peer.said.extend_from_slice(&offered[..taken]);
+            peer.sends += 1;
             self.taken += taken as u64;
+            self.engine.book(token, Syscall::Send);
             self.engine.sent(token, taken);
             if taken < offered.len() {
                 break;
