@@ -1,5 +1,5 @@
 //! The ledger against a second witness: the client's own count, the kernel's, `strace`, the
-//! allocator and the thread's clock. What they say must be equal, not alike.
+//! allocator, the thread's clock and the scheduler. What they say must be equal, not alike.
 //!
 //! The clients share no code with the server. Nothing waits a fixed time to be right: what is to
 //! happen is awaited up to a deadline.
@@ -19,6 +19,8 @@ mod bytes;
 mod calls;
 #[path = "proof/line.rs"]
 mod line;
+#[path = "proof/owners.rs"]
+mod owners;
 #[path = "proof/runs.rs"]
 mod runs;
 #[path = "proof/server.rs"]
@@ -29,6 +31,8 @@ mod story;
 mod strace;
 #[path = "proof/subscriber.rs"]
 mod subscriber;
+#[path = "proof/task.rs"]
+mod task;
 
 use pushscope::sys::Counting;
 

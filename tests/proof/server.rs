@@ -1,18 +1,24 @@
 //! A reactor on a thread of its own.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::thread::JoinHandle;
 
 use pushscope::engine::Config;
+use pushscope::event::Payload;
+use pushscope::hub::Draft;
 use pushscope::limits::Limits;
 use pushscope::reactor::{Handle, Reactor};
 
 use crate::line::PATIENCE;
+use crate::task::Task;
 
 /// A server that ends with the test.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
+    /// The thread of its loop.
+    pub(crate) task: Task,
     handle: Handle,
     thread: Option<JoinHandle<()>>,
 }
@@ -23,11 +29,17 @@ impl Server {
         let (sender, receiver) = channel();
         let thread = std::thread::spawn(move || {
             let mut reactor = reactor(limits);
-            sender.send((reactor.address().unwrap(), reactor.handle())).unwrap();
+            sender.send((reactor.address().unwrap(), reactor.handle(), Task::own())).unwrap();
             reactor.run().unwrap();
         });
-        let (address, handle) = receiver.recv_timeout(PATIENCE).unwrap();
-        Self { address, handle, thread: Some(thread) }
+        let (address, handle, task) = receiver.recv_timeout(PATIENCE).unwrap();
+        Self { address, task, handle, thread: Some(thread) }
+    }
+
+    /// Publishes without a request.
+    pub(crate) fn publish(&self, channel: &str, text: &str) {
+        let draft = Draft { name: None, payload: Payload::Text(Arc::from(text)) };
+        self.handle.publish(channel, draft).unwrap();
     }
 
     /// Has it say goodbye.
