@@ -4,6 +4,8 @@
 //! `tests/seeds.rs`. A parser's oracle is that cuts change nothing; an encoder's, that what it
 //! wrote is read back; the engine's, that its invariants hold and everybody is swept in the end.
 
+mod books;
+mod gauge;
 mod script;
 
 use std::sync::Arc;

@@ -99,7 +99,7 @@ proptest! {
     /// Opens, phrases, frames, widths and time in random order: deeper than random bytes come.
     #[test]
     fn random_plays_pass(
-        steps in prop::collection::vec((0_u8..12, 0_u8..6, any::<u8>(), 0_u8..21), 0..120),
+        steps in prop::collection::vec((0_u8..12, 0_u8..6, any::<u8>(), 0_u8..29), 0..120),
     ) {
         let mut data = vec![0, 0, 0];
         for (op, peer, number, which) in steps {
@@ -108,7 +108,7 @@ proptest! {
                 2 => data.extend([2, peer, which]),
                 3 => data.extend([3, peer, 0x80 | (number % 11), 2, number, which]),
                 9 => data.extend([9, number, which, 0, 0, 0, 0, 0, 0]),
-                10 => data.extend([10, 0]),
+                10 => data.extend([10, if number % 4 == 0 { 0xfe } else { 0 }]),
                 op => data.extend([op, peer, number]),
             }
         }

@@ -6,11 +6,14 @@ use std::sync::Arc;
 
 use crate::clock::{Instant, Now, SECOND_US};
 use crate::conn::State;
+use crate::cost::{Kernel, Syscall};
 use crate::engine::{Config, Engine, Next, Swept};
 use crate::event::Payload;
+use crate::fuzz::books::{self, Spent};
+use crate::fuzz::gauge;
 use crate::hub::Draft;
 use crate::id::Token;
-use crate::ledger::Row;
+use crate::ledger::Snapshot;
 use crate::limits::{self, Limits};
 
 /// Plays a script: the invariants hold after every turn, and in the end everybody is swept.
@@ -52,9 +55,9 @@ struct World {
     limits: Limits,
     now_us: u64,
     peers: Vec<Peer>,
-    /// Bytes that all sockets have given, and that they have taken.
-    given: u64,
-    taken: u64,
+    spent: Spent,
+    /// From when differences are counted.
+    earlier: Snapshot,
 }
 
 struct Peer {
@@ -66,6 +69,8 @@ struct Peer {
     /// What the socket still takes.
     room: usize,
     is_swept: bool,
+    /// What it has heard; in tests only.
+    heard: Vec<u8>,
 }
 
 impl World {
@@ -77,8 +82,16 @@ impl World {
             ..Limits::default()
         };
         let config = Config { limits, ..Config::default() };
-        let engine = Engine::new(config, now(0));
-        Self { engine, limits, now_us: 0, peers: Vec::new(), given: 0, taken: 0 }
+        gauge::reset();
+        let mut engine = Engine::gauged(config, now(0), gauge::MOVING);
+        // The first turn begins the count.
+        engine.begin(now(0));
+        let before = gauge::clocks().allocations;
+        engine.pause();
+        let allocations = gauge::clocks().allocations - before;
+        let spent = Spent { allocations, ..Spent::default() };
+        let earlier = engine.snapshot();
+        Self { engine, limits, now_us: 0, peers: Vec::new(), spent, earlier }
     }
 
     fn step(&mut self, op: u8, script: &mut Script<'_>) {
@@ -131,8 +144,11 @@ impl World {
                 let published = self.engine.publish("n", draft);
                 assert!(published.is_ok(), "{published:?}");
             }
-            10 if script.u8() == Some(0xff) => self.engine.drain(),
-            10 => self.turn(),
+            10 => match script.u8() {
+                Some(0xff) => self.engine.drain(),
+                Some(0xfe) => self.earlier = self.engine.snapshot(),
+                _ => self.turn(),
+            },
             _ => {
                 let us = u64::try_from(script.number()).unwrap_or_default();
                 self.advance(us * us * SECOND_US / 100);
@@ -145,9 +161,10 @@ impl World {
             return;
         }
         let Some(token) = self.engine.open() else { return };
-        let (unread, ended, edge) = (Vec::new(), false, false);
-        let room = usize::MAX;
-        self.peers.push(Peer { token, unread, ended, edge, room, is_swept: false });
+        self.book(token, Syscall::Accept);
+        let (unread, heard, room) = (Vec::new(), Vec::new(), usize::MAX);
+        let (ended, edge, is_swept) = (false, false, false);
+        self.peers.push(Peer { token, unread, ended, edge, room, is_swept, heard });
     }
 
     fn say(&mut self, peer: usize, bytes: &[u8]) {
@@ -200,6 +217,7 @@ impl World {
 
     fn turn_once(&mut self) {
         self.engine.begin(now(self.now_us));
+        let before = gauge::clocks().allocations;
         for index in 0..self.peers.len() {
             let peer = self.peers.get_mut(index);
             if peer.is_some_and(|peer| std::mem::take(&mut peer.edge)) {
@@ -212,34 +230,59 @@ impl World {
             }
         }
         self.engine.tick();
+        self.witness();
         self.engine.settle();
         while let Some(token) = self.engine.next_dirty() {
             self.flush(token);
         }
-        while let Some(Swept { token, .. }) = self.engine.sweep() {
+        while let Some(Swept { token, owner, .. }) = self.engine.sweep() {
+            self.engine.book_for(owner, Syscall::Close);
+            self.engine.witness_closed(owner, KERNEL);
+            self.spent.calls += 1;
             let index = self.index(token);
             if let Some(peer) = index.and_then(|index| self.peers.get_mut(index)) {
                 assert!(!peer.is_swept, "swept twice");
                 peer.is_swept = true;
             }
         }
+        self.engine.pause();
+        self.spent.allocations += gauge::clocks().allocations - before;
+    }
+
+    fn book(&mut self, token: Token, call: Syscall) {
+        self.engine.book(token, call);
+        self.spent.calls += 1;
+    }
+
+    /// What the kernel says, when somebody wants to know.
+    fn witness(&mut self) {
+        if !self.engine.inquires() {
+            return;
+        }
+        self.engine.enter_loop();
+        for token in self.engine.tokens() {
+            self.engine.witness_open(token, KERNEL);
+        }
     }
 
     fn read(&mut self, index: usize) {
         while let Some(peer) = self.peers.get_mut(index) {
-            if !self.engine.is_reading(peer.token) {
+            let token = peer.token;
+            if !self.engine.enter_receive(token) {
                 return;
             }
             if peer.unread.is_empty() {
                 if peer.ended {
-                    self.engine.ended(peer.token);
+                    self.book(token, Syscall::Read);
+                    self.engine.ended(token);
                 }
                 return;
             }
             let count = peer.unread.len().min(limits::READ_BUFFER_BYTES);
             let bytes: Vec<u8> = peer.unread.drain(..count).collect();
-            self.given += bytes.len() as u64;
-            self.engine.receive(peer.token, &bytes);
+            self.spent.given += bytes.len() as u64;
+            self.engine.receive(token, &bytes);
+            self.book(token, Syscall::Read);
         }
     }
 
@@ -255,8 +298,14 @@ impl World {
             if taken == 0 {
                 break;
             }
+            if cfg!(test) {
+                peer.heard.extend(slices.iter().flat_map(|slice| slice.iter()).take(taken));
+            }
             peer.room -= if peer.room == usize::MAX { 0 } else { taken };
-            self.taken += taken as u64;
+            self.spent.taken += taken as u64;
+            let is_whole = taken == offered;
+            self.engine.book(token, if is_whole { Syscall::Send } else { Syscall::SendShort });
+            self.spent.calls += 1;
             self.engine.sent(token, taken);
             if taken < offered {
                 break;
@@ -270,14 +319,8 @@ impl World {
 
     fn check(&mut self) {
         let snapshot = self.engine.snapshot();
-        let sum = |of: fn(&Row) -> u64| snapshot.rows().map(|(_, row)| of(row)).sum::<u64>();
-        assert!(snapshot.balances(), "{snapshot:?}");
-        // Who has not asked for anything yet is on nobody's account.
-        let conns = self.engine.tokens().into_iter().filter_map(|token| self.engine.conn(token));
-        let unasked = conns.filter(|conn| conn.owner.is_none());
-        let given = self.given - unasked.map(|conn| conn.account.received).sum::<u64>();
-        assert_eq!((sum(|row| row.read), sum(|row| row.taken)), (given, self.taken));
-        assert_eq!(sum(|row| row.brought), sum(|row| row.carried));
+        books::check_sums(&snapshot, &self.engine, &self.spent);
+        books::check_gain(&self.earlier, &snapshot);
         for peer in &self.peers {
             let Some(conn) = self.engine.conn(peer.token) else {
                 assert!(peer.is_swept, "gone without a farewell");
@@ -343,10 +386,59 @@ const PHRASES: &[&str] = &[
     "POST /message/read/n HTTP/1.1\r\nHost: h\r\n\r\n",
     "GET /livez HTTP/1.1\r\nHost: h\r\n\r\n",
     "GET / HTTP/1.1\r\nHost: h\r\n\r\n",
+    // Names are of the first channel, the first message, and the first statement, at time 0.
+    "GET /ledger HTTP/1.1\r\nHost: h\r\n\r\n",
+    "GET /ledger?kernel=1 HTTP/1.1\r\nHost: h\r\n\r\n",
+    "GET /ledger?since=1700000000000-1 HTTP/1.1\r\nHost: h\r\n\r\n",
+    "GET /ledger?kernel=1&since=1700000000000-1 HTTP/1.1\r\nHost: h\r\n\r\n",
+    "GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n",
+    "GET /c/n/receipts/1700000000000-1 HTTP/1.1\r\nHost: h\r\n\r\n",
+    "GET /c/n/poll?since=1700000000000-1 HTTP/1.1\r\nHost: h\r\n\r\n",
+    "GET /c/n/longpoll?since=1700000000000-1&timeout=1 HTTP/1.1\r\nHost: h\r\n\r\n",
 ];
+/// What the kernel says of every socket here.
+const KERNEL: Kernel = Kernel {
+    sockets: 1,
+    bytes_sent: 0,
+    bytes_retransmitted: 0,
+    bytes_acked: 0,
+    bytes_received: 0,
+    segments_out: 0,
+    segments_in: 0,
+    segments_retransmitted: 0,
+    memory_bytes: 0,
+};
 /// Connections of one script.
 const PEERS_MAX: usize = 16;
 /// Turns without a sleep that only a defect exceeds.
 const TURNS_MAX: usize = 10_000;
 /// What one batch, one answer or one page may add to a queue that is not full yet.
 const QUEUE_BYTES_SPARE: u64 = 1024 * 1024;
+
+#[cfg(test)]
+#[cfg(feature = "ledger")]
+mod tests {
+    use super::*;
+
+    /// A phrase that is refused would prove nothing.
+    #[test]
+    fn every_phrase_about_costs_is_answered() {
+        let mut world = World::new();
+        world.enter();
+        // A message, so that it has a receipt.
+        world.step(9, &mut Script { rest: b"message!" });
+        let about = ["/ledger", "/metrics", "/receipts/", "poll?since=1700000000000-1"];
+        let costs = PHRASES.iter().filter(|phrase| about.iter().any(|one| phrase.contains(one)));
+        for phrase in costs.clone() {
+            world.say(0, phrase.as_bytes());
+            world.turn();
+            world.advance(SECOND_US);
+            let heard = std::mem::take(&mut world.peers.first_mut().unwrap().heard);
+            let heard = String::from_utf8_lossy(&heard);
+            let status = heard.split(' ').nth(1).unwrap_or_default();
+            assert!(matches!(status, "200" | "304"), "{phrase}{heard}");
+        }
+        assert_eq!(costs.count(), 8);
+        world.end();
+    }
+}
