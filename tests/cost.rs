@@ -104,6 +104,8 @@ fn an_experiment_is_told_as_text_and_as_csv_and_as_a_page() {
         assert!(page.contains(kind), "{kind}");
     }
     assert!(page.starts_with("<!doctype html>"), "{page:.40}");
+    let told = text(&html).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains(&format!(" --html {}", path.to_str().unwrap())), "{told}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::env;
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -16,7 +16,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::page::Page;
 use super::value::{self, Bytes, Seconds};
-use super::{Failure, printed};
+use super::{Failure, printed, text};
 
 /// Finds out by experiment what each mechanism costs, and prints a table per question
 #[derive(Debug, Args)]
@@ -146,7 +146,18 @@ impl Cost {
         if self.together {
             command.push_str(" --together");
         }
-        command
+        command + &html_flag(self.html.as_deref())
+    }
+}
+
+/// What a command line says of its page, as a shell would take it.
+pub(super) fn html_flag(path: Option<&Path>) -> String {
+    let Some(path) = path else { return String::new() };
+    let path = text::escaped(&path.to_string_lossy());
+    let is_plain = |it: char| it.is_alphanumeric() || matches!(it, '.' | '/' | '-' | '_');
+    match path.chars().all(is_plain) {
+        true => format!(" --html {path}"),
+        false => format!(" --html '{}'", path.replace('\'', r"'\''")),
     }
 }
 

@@ -9,7 +9,7 @@ use clap::Args;
 use pushscope::lab::LabError;
 use pushscope::lab::trial::{self, Claim, Trier};
 
-use super::cost::{Progress, interruption};
+use super::cost::{Progress, html_flag, interruption};
 use super::page::Page;
 use super::{Failure, printed};
 
@@ -78,10 +78,11 @@ impl Trial {
     fn command(&self) -> String {
         let numbers: Vec<String> =
             self.claims.iter().map(|claim| claim.number().to_string()).collect();
-        match numbers.is_empty() {
+        let command = match numbers.is_empty() {
             true => "pushscope trial".to_owned(),
             false => format!("pushscope trial --claims {}", numbers.join(",")),
-        }
+        };
+        command + &html_flag(self.html.as_deref())
     }
 }
 

@@ -174,7 +174,11 @@ const COLUMNS = {
       counter("Freed", (heap) => heap.freed_bytes, { unit: "B" }),
     ],
   ],
-  kernel: ["The kernel’s own count of connections that are closed.", KERNEL],
+  kernel: [
+    "The kernel’s own count of connections that are closed; received is one more than read for " +
+      "each that its peer has closed, because the end of a stream takes a number as a byte does.",
+    KERNEL,
+  ],
   kernel_open: [
     "The kernel’s own count of connections that are open.",
     [...KERNEL, counter("Memory", (row) => row.memory_bytes, { unit: "B" })],

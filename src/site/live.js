@@ -14,10 +14,11 @@ export function answers(statement, before) {
   for (const name of Object.keys(MECHANISMS)) {
     const account = accountOf(statement, name);
     const wasOpen = before === undefined ? 0 : accountOf(before, name).open;
+    const closed = account.opened + wasOpen - account.open;
     found.open[name] = open(account);
     found.quiet[name] = quiet(account);
-    found.message[name] = message(account);
-    found.close[name] = close(account, account.opened + wasOpen - account.open);
+    found.message[name] = message(account, closed);
+    found.close[name] = close(account, closed);
   }
   return found;
 }
@@ -35,23 +36,36 @@ function open({ owner, opened, open, sent, received, calls, cpu_ns, held_bytes }
   };
 }
 
-function quiet({ owner, open_us, ticks, sent, received, cpu_ns }) {
+function quiet({ owner, open, open_us, ticks, sent, received, cpu_ns }) {
+  const tick = TICKS[owner];
+  // Before a tick can have come for each, the quiet is too short to be taken to a minute.
+  if (!tick || open_us < tick.period_s * 1_000_000 * Math.max(open, 1)) return {};
   const minutes = open_us / 60_000_000;
-  if (owner === "poll" || minutes < MINUTES_MIN) return {};
-  const known = { count: minutes, ticks: ticks / minutes };
-  const cpu_us = sum(cpu_ns, ["tick"]) / 1_000 / minutes;
-  if (owner === "long_poll") return { ...known, cpu_us };
-  const [down, up] = [sent, received].map((side) => share(side, minutes, ["control"]));
-  return { ...known, down, up, cpu_us };
+  const found = {
+    count: minutes,
+    ticks: ticks / minutes,
+    cpu_us: sum(cpu_ns, ["tick"]) / 1_000 / minutes,
+  };
+  if (tick.down === undefined) return found;
+  // Openings and goodbyes make control bytes, too: of all that are booked, those of the ticks.
+  const part = (booked, each) => ({ control: Math.min(booked, ticks * each) / minutes });
+  return { ...found, down: part(sent.control, tick.down), up: part(received.control, tick.up) };
 }
 
-function message({ deliveries, sent, received, calls, cpu_ns, delay_us }) {
+function message(account, closed) {
+  const { owner, opened, ticks, deliveries, sent, received, calls, cpu_ns, delay_us } = account;
+  // What is written without a message. An answer brings one or more: of the polls that are over, at
+  // least these brought none. A stream writes its beginning and its ticks.
+  const others = POLLS.includes(owner) ? closed - deliveries : opened + ticks;
+  const spent = others > deliveries ? {} : {
+    calls: ratio(sum(calls, SENDING), deliveries),
+    cpu_us: ratio(sum(cpu_ns, ["deliver", "flush"]) / 1_000, deliveries),
+  };
   return {
     count: deliveries,
     down: share(sent, deliveries, ["payload", "framing"]),
     up: share(received, deliveries, ["payload", "framing"]),
-    calls: ratio(sum(calls, SENDING), deliveries),
-    cpu_us: ratio(sum(cpu_ns, ["deliver", "flush"]) / 1_000, deliveries),
+    ...spent,
     delay_p50_us: delay_us.count > 0 ? delay_us.p50 : undefined,
     delay_p99_us: delay_us.count > 0 ? delay_us.p99 : undefined,
   };
@@ -70,5 +84,14 @@ const OPENING = ["accept", "accept_blocked", "epoll_ctl", "setsockopt", "read", 
 const SENDING = ["send", "send_short", "writev", "writev_short"];
 const CLOSING = ["shutdown", "getsockopt", "close"];
 
-/** Less than this is no time over which to divide. */
-const MINUTES_MIN = 0.01;
+/**
+ * How often something must be said although nothing has happened, by default, and the bytes of it,
+ * as the mechanism's formula has them; those of a poll depend on its question.
+ */
+const TICKS = {
+  long_poll: { period_s: 25 },
+  iframe: { period_s: 15, down: 13, up: 0 },
+  xhr_stream: { period_s: 15, down: 25, up: 0 },
+  sse: { period_s: 15, down: 3, up: 0 },
+  websocket: { period_s: 25, down: 2, up: 6 },
+};

@@ -162,3 +162,24 @@ static PAGES: &[Page] = &[
     script("/site/mech/websocket.js", include_bytes!("mech/websocket.js")),
     script("/site/mech/xhr_stream.js", include_bytes!("mech/xhr_stream.js")),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SECOND_US;
+
+    #[test]
+    fn the_page_of_costs_knows_the_ticks_of_the_cards() {
+        let script = include_str!("live.js");
+        for card in CARDS {
+            let Some(period_us) = card.costs.quiet_us else { continue };
+            let (name, period_s) = (card.kind.name(), period_us / SECOND_US);
+            let (down, up) = (card.costs.quiet.down, card.costs.quiet.up);
+            let tick = match down.parse::<u64>() {
+                Ok(_) => format!("  {name}: {{ period_s: {period_s}, down: {down}, up: {up} }},"),
+                Err(_) => format!("  {name}: {{ period_s: {period_s} }},"),
+            };
+            assert!(script.lines().any(|line| line == tick), "{tick}");
+        }
+    }
+}

@@ -16,6 +16,7 @@ const CHECKS = [
   ["a cancelled experiment lets go of everything", cancelled],
   ["who else was there is told", disturbed],
   ["the count begins anew, and can be taken back", reset],
+  ["an opening is no quiet, and an empty answer no message", apart],
   ["a published message has a receipt by all six mechanisms", receipt],
   ["a message in a panel has a receipt on demand", receiptOnDemand],
   ["an experiment is run by keyboard alone", keyboard],
@@ -155,6 +156,34 @@ async function reset(room) {
     assert.match(await page.textContent("#span"), /since the server began$/);
     assert.equal(await page.isVisible("#whole"), false);
   });
+}
+
+async function apart(room) {
+  await quiet();
+  const page = await room.page("/costs");
+  await page.click("#reset");
+  await eventually("the count begins", async () => {
+    assert.match(await page.textContent("#span"), /since the count began$/);
+  });
+  const stop = new AbortController();
+  const channel = newChannel();
+  await fetch(`${base}/c/${channel}/stream`, { signal: stop.signal });
+  const { id } = await publish(channel, "one");
+  await (await fetch(`${base}/c/${channel}/poll?since=all`)).text();
+  for (let count = 0; count < 3; count += 1) {
+    await (await fetch(`${base}/c/${channel}/poll?since=${id}`)).text();
+  }
+  await eventually("all is counted", async () => {
+    assert.equal((await rowOf(page, "#live [data-question=open]", "poll")).Openings, 4);
+  });
+  const poll = await rowOf(page, "#live [data-question=message]", "poll");
+  assert.deepEqual([poll.Deliveries, poll.Payload], [1, 3]);
+  assert.deepEqual([poll.Calls, poll.CPU], [undefined, undefined]);
+  const stream = await rowOf(page, "#live [data-question=message]", "xhr_stream");
+  // The beginning, and the message.
+  assert.deepEqual([stream.Deliveries, stream.Calls], [1, 2]);
+  assert.deepEqual(await rowOf(page, "#live [data-question=quiet]", "xhr_stream"), {});
+  stop.abort();
 }
 
 async function receipt(room) {

@@ -57,14 +57,14 @@ fn words(row: &Row) -> String {
 
 /// "CPU 26.9 µs (20.0–30.1)".
 fn figure(column: Column, spread: Spread) -> String {
-    let digits = column.precision().digits([spread.median, spread.min, spread.max]);
+    let format = column.precision().format([spread.median, spread.min, spread.max]);
     let cell = Cell::Figure(spread);
     let unit = match column {
         Column::Cpu => "\u{a0}µs",
         _ => "",
     };
-    let range = cell.range(digits).map(|range| format!(" {range}")).unwrap_or_default();
-    format!("{} {}{unit}{range}", column.title(), cell.median(digits))
+    let range = cell.range(format).map(|range| format!(" {range}")).unwrap_or_default();
+    format!("{} {}{unit}{range}", column.title(), cell.median(format))
 }
 
 #[cfg(test)]

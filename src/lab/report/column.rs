@@ -85,7 +85,7 @@ impl Column {
         }
     }
 
-    /// Its unit as people write it.
+    /// Its unit as people write it; nothing where each figure has its own.
     pub const fn unit(self) -> &'static str {
         match self {
             Self::DownBytes
@@ -95,7 +95,8 @@ impl Column {
             | Self::KernelMemory => "B",
             Self::OverheadFactor => "×",
             Self::Segments | Self::Calls | Self::Allocations => "count",
-            Self::Cpu | Self::DelayP50 | Self::DelayP99 => "µs",
+            Self::Cpu => "µs",
+            Self::DelayP50 | Self::DelayP99 => "",
         }
     }
 
@@ -128,7 +129,9 @@ impl Column {
             Self::UserMemory => "growth of the server's process per subscriber, in whole pages",
             Self::KernelMemory => "memory of the kernel's socket queues that a subscriber holds",
             Self::Cpu => "CPU time on the mechanism's account, in user code and in the kernel",
-            Self::DelayP50 => "publishing to the kernel's taking it: half took no longer",
+            Self::DelayP50 => {
+                "publishing to the kernel's taking it, to two digits: half took no longer"
+            }
             Self::DelayP99 => "the same: all but a hundredth took no longer",
         }
     }
@@ -143,14 +146,15 @@ impl Column {
         }
     }
 
-    /// With how many digits it is written.
+    /// How precisely it is written.
     pub(super) const fn precision(self) -> Precision {
         match self {
             Self::DownBytes | Self::UpBytes => Precision::UpTo(1),
             Self::Segments | Self::Calls | Self::Allocations => Precision::UpTo(2),
             Self::Held | Self::UserMemory | Self::KernelMemory => Precision::UpTo(0),
             Self::OverheadFactor => Precision::Always(2),
-            Self::Cpu | Self::DelayP50 | Self::DelayP99 => Precision::Always(1),
+            Self::Cpu => Precision::Always(1),
+            Self::DelayP50 | Self::DelayP99 => Precision::Time,
         }
     }
 

@@ -10,9 +10,11 @@
 //! `message_publish` and `message_loop`.
 //!
 //! Every experiment has the same lines; what was not measured has no numbers, and what is refused
-//! has a reason in their place. Numbers have all their digits and a point. Clause: RFC 4180 §2.
+//! has a reason in their place. Numbers have all their digits and a point; delays, which are
+//! known to two digits, have zeros behind these. Clause: RFC 4180 §2.
 
 use super::beside::{ACCOUNTS, COLUMNS, figures, published};
+use super::number::{Precision, two_digits};
 use super::table::{Cell, cell, covers, refusals};
 use super::{Column, Question};
 use crate::lab::experiment::{Experiment, Row, Spread};
@@ -50,8 +52,14 @@ fn line(
     column: Column,
     spread: Option<Spread>,
 ) -> String {
+    let known = |number| match column.precision() {
+        Precision::Time => two_digits(number),
+        Precision::Always(_) | Precision::UpTo(_) => number,
+    };
     let numbers = match spread {
-        Some(Spread { median, min, max }) => format!("{median},{min},{max}"),
+        Some(Spread { median, min, max }) => {
+            format!("{},{},{}", known(median), known(min), known(max))
+        }
         None => ",,".to_owned(),
     };
     let reasons: Vec<&str> = refusals(row, question)
@@ -94,6 +102,7 @@ mod tests {
             "message,long_poll,calls,count,2.02,2,2.51,",
             "message,long_poll,cpu_us,microseconds,,,,\
              \"The client was busy for 91 % of the time, of at most 85 % <allowed>.\"",
+            "message,sse,delay_p99_us,microseconds,110,99,160,",
             "message_publish,sse,cpu_us,microseconds,26.9,25,30.1,",
             "message_loop,sse,calls,count,1.1,1.1,1.1,",
         ] {

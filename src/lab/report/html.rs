@@ -1,7 +1,7 @@
 //! The experiment as a page: one file, no script, plots drawn here; it reads and prints offline.
 
 use super::beside::HEADING;
-use super::number::counted;
+use super::number::{Format, counted};
 use super::plot::{Bar, Plot, Shape};
 use super::table::{Cell, Line, Note, Table};
 use super::text::asked;
@@ -118,11 +118,11 @@ fn grid(table: &Table<'_>) -> String {
         table.question.per(),
     );
     for (column, _) in &table.columns {
-        html.push_str(&format!(
-            "<th scope=\"col\">{} <span class=\"unit\">{}</span></th>",
-            column.title(),
-            column.unit(),
-        ));
+        let unit = match column.unit() {
+            "" => String::new(),
+            unit => format!(" <span class=\"unit\">{unit}</span>"),
+        };
+        html.push_str(&format!("<th scope=\"col\">{}{unit}</th>", column.title()));
     }
     html.push_str("</tr></thead>\n<tbody>\n");
     for line in &table.lines {
@@ -133,10 +133,10 @@ fn grid(table: &Table<'_>) -> String {
 
 fn row(table: &Table<'_>, line: &Line<'_>) -> String {
     let mut html = format!("<tr><th scope=\"row\"><code>{}</code></th>", escaped(line.mechanism));
-    for (cell, (_, digits)) in line.cells.iter().zip(&table.columns) {
-        let median = cell.median(*digits);
+    for (cell, (_, format)) in line.cells.iter().zip(&table.columns) {
+        let median = cell.median(*format);
         let words = match cell {
-            Cell::Figure(_) => match cell.range(*digits) {
+            Cell::Figure(_) => match cell.range(*format) {
                 Some(range) => {
                     format!("{} <span class=\"range\">{}</span>", escaped(&median), escaped(&range))
                 }
@@ -212,7 +212,7 @@ fn charts(question: Question) -> [Chart; 5] {
 
 /// A plot of columns that the table has; it says what the table says, and in its words.
 fn plot(table: &Table<'_>, chart: &Chart) -> Option<String> {
-    let columns: Vec<(usize, Vec<&Cell>)> =
+    let columns: Vec<(Format, Vec<&Cell>)> =
         chart.series.iter().filter_map(|(column, _)| table.column(*column)).collect();
     if !columns.iter().flat_map(|(_, cells)| cells).any(|cell| cell.spread().is_some()) {
         return None;
@@ -225,10 +225,10 @@ fn plot(table: &Table<'_>, chart: &Chart) -> Option<String> {
         .collect();
     let joint = if chart.shape == Shape::Stacked { " + " } else { " · " };
     let bars = table.lines.iter().enumerate().map(|(at, line)| {
-        let cells: Vec<(usize, &Cell)> =
-            columns.iter().filter_map(|(digits, cells)| Some((*digits, *cells.get(at)?))).collect();
+        let cells: Vec<(Format, &Cell)> =
+            columns.iter().filter_map(|(format, cells)| Some((*format, *cells.get(at)?))).collect();
         let mut words: Vec<String> =
-            cells.iter().map(|(digits, cell)| words(cell, *digits)).collect();
+            cells.iter().map(|(format, cell)| words(cell, *format)).collect();
         if cells.iter().all(|(_, cell)| cell.spread().is_none()) {
             words.dedup();
         }
@@ -249,9 +249,9 @@ fn plot(table: &Table<'_>, chart: &Chart) -> Option<String> {
     Some(plot.figure())
 }
 
-fn words(cell: &Cell, digits: usize) -> String {
+fn words(cell: &Cell, format: Format) -> String {
     match cell {
-        Cell::Figure(_) => cell.median(digits),
+        Cell::Figure(_) => cell.median(format),
         Cell::Refused(_) => "refused".to_owned(),
         Cell::Unmeasured => "–".to_owned(),
     }
@@ -358,7 +358,7 @@ mod tests {
         let page = html(&sample::experiment());
         assert!(page.contains("href=\"#message-note-1\""));
         assert!(page.contains("<li id=\"message-note-1\"><code>long_poll</code>: The client was"));
-        assert!(page.contains("61.0 · refused"), "the plot says it too");
+        assert!(page.contains("61\u{a0}µs · refused"), "the plot says it too");
         assert!(!page.contains("1,204"));
     }
 

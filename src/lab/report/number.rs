@@ -1,24 +1,59 @@
 //! Numbers as people read them: thousands apart, and no more digits than mean something.
 
-/// With how many digits behind the point the figures of a column are written.
+/// How precisely the figures of a column are written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Precision {
-    /// So many.
+    /// With so many digits behind the point.
     Always(usize),
-    /// None where all figures of the column are whole, else so many.
+    /// With none where all figures of the column are whole, else with so many.
     UpTo(usize),
+    /// As spans of time that are known to two digits, in microseconds.
+    Time,
 }
 
 impl Precision {
-    /// The digits for these figures.
-    pub(super) fn digits(self, figures: impl IntoIterator<Item = f64>) -> usize {
+    /// The format for these figures.
+    pub(super) fn format(self, figures: impl IntoIterator<Item = f64>) -> Format {
         match self {
-            Self::Always(digits) => digits,
+            Self::Always(digits) => Format::Places(digits),
             Self::UpTo(digits) => {
                 // Whole is what would be written with zeros behind the point.
                 let is_whole = |figure: f64| fixed(figure, digits) == fixed(figure.round(), digits);
-                if figures.into_iter().all(is_whole) { 0 } else { digits }
+                Format::Places(if figures.into_iter().all(is_whole) { 0 } else { digits })
             }
+            Self::Time => Format::Time,
+        }
+    }
+}
+
+/// How a figure is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Format {
+    /// With so many digits behind the point; its unit stands elsewhere.
+    Places(usize),
+    /// With two digits, and a unit that suits it.
+    Time,
+}
+
+impl Format {
+    /// The figure in words.
+    pub(super) fn words(self, figure: f64) -> String {
+        match self {
+            Self::Places(digits) => grouped(figure, digits),
+            Self::Time => {
+                let (number, unit) = timed(figure);
+                format!("{number}\u{a0}{unit}")
+            }
+        }
+    }
+
+    /// The figures from one to another in words; a unit that they share is told once.
+    pub(super) fn range(self, min: f64, max: f64) -> String {
+        match (self, timed(min), timed(max)) {
+            (Self::Time, (least, one), (most, unit)) if one == unit => {
+                format!("{least}–{most}\u{a0}{unit}")
+            }
+            _ => format!("{}–{}", self.words(min), self.words(max)),
         }
     }
 }
@@ -58,6 +93,24 @@ pub(super) fn seconds(us: u64) -> String {
         "" => format!("{}", us / 1_000_000),
         fraction => format!("{}.{fraction}", us / 1_000_000),
     }
+}
+
+/// The number with its first two digits; zeros are in the place of the others.
+pub(super) fn two_digits(number: f64) -> f64 {
+    // Rounding in decimal is what the formatter does.
+    format!("{number:.1e}").parse().unwrap_or(number)
+}
+
+/// A span of microseconds as two digits, and their unit: `61` and `µs`, `1.2` and `ms`.
+fn timed(us: f64) -> (String, &'static str) {
+    let us = two_digits(us);
+    let (number, unit) = match us {
+        us if us < 1e3 => (us, "µs"),
+        us if us < 1e6 => (us / 1e3, "ms"),
+        us => (us / 1e6, "s"),
+    };
+    let digits = if number == 0.0 || number >= 10.0 { 0 } else { 1 };
+    (grouped(number, digits), unit)
 }
 
 /// A count and its noun, in the singular where it is one.
@@ -118,11 +171,33 @@ mod tests {
 
     #[test]
     fn digits_are_there_where_they_say_something() {
-        assert_eq!(Precision::UpTo(1).digits([1.0, 2.0]), 0);
-        assert_eq!(Precision::UpTo(1).digits([1.0, 2.5]), 1);
-        assert_eq!(Precision::UpTo(1).digits([1.0, 2.04]), 0);
-        assert_eq!(Precision::UpTo(2).digits([0.02]), 2);
-        assert_eq!(Precision::Always(2).digits([1.0]), 2);
+        assert_eq!(Precision::UpTo(1).format([1.0, 2.0]), Format::Places(0));
+        assert_eq!(Precision::UpTo(1).format([1.0, 2.5]), Format::Places(1));
+        assert_eq!(Precision::UpTo(1).format([1.0, 2.04]), Format::Places(0));
+        assert_eq!(Precision::UpTo(2).format([0.02]), Format::Places(2));
+        assert_eq!(Precision::Always(2).format([1.0]), Format::Places(2));
+    }
+
+    #[test]
+    fn a_time_has_two_digits_and_a_unit() {
+        let cases = [
+            (0.0, "0 µs"),
+            (0.5, "0.5 µs"),
+            (9.96, "10 µs"),
+            (61.4, "61 µs"),
+            (994.0, "990 µs"),
+            (996.0, "1.0 ms"),
+            (1_249.0, "1.2 ms"),
+            (501_759.0, "500 ms"),
+            (61_000_000.0, "61 s"),
+        ];
+        for (us, words) in cases {
+            assert_eq!(Format::Time.words(us).replace('\u{a0}', " "), words);
+        }
+        let range = |min, max| Format::Time.range(min, max).replace('\u{a0}', " ");
+        assert_eq!(range(55.0, 64.0), "55–64 µs");
+        assert_eq!(range(990.0, 1_600.0), "990 µs–1.6 ms");
+        assert_eq!(Format::Places(1).range(55.0, 64.0), "55.0–64.0");
     }
 
     #[test]

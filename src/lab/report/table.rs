@@ -3,7 +3,7 @@
 use super::Question;
 use super::beside;
 use super::column::{Column, Group};
-use super::number::grouped;
+use super::number::Format;
 use crate::lab::experiment::{Experiment, Refused, Row, Spread};
 
 /// The answer to one question: columns that say something, a line per mechanism, and notes.
@@ -12,8 +12,8 @@ pub(super) struct Table<'a> {
     pub(super) question: Question,
     /// What one must know to understand the figures.
     pub(super) remark: Option<String>,
-    /// The columns, each with the digits its figures are written with.
-    pub(super) columns: Vec<(Column, usize)>,
+    /// The columns, each with the format of its figures.
+    pub(super) columns: Vec<(Column, Format)>,
     /// A line per mechanism.
     pub(super) lines: Vec<Line<'a>>,
     /// What was spent beside these figures: a name and a line each.
@@ -68,9 +68,9 @@ impl<'a> Table<'a> {
             let cells = shown.iter().map(|column| cell(row, question, *column, first)).collect();
             lines.push(Line { mechanism: &row.mechanism, cells });
         }
-        let digits = |at, column: Column| column.precision().digits(written(&lines, at));
+        let format = |at, column: Column| column.precision().format(written(&lines, at));
         let columns =
-            shown.iter().enumerate().map(|(at, column)| (*column, digits(at, *column))).collect();
+            shown.iter().enumerate().map(|(at, column)| (*column, format(at, *column))).collect();
         let remark = question.remark(&experiment.settings);
         let beside = match question {
             Question::Message => beside::told(experiment),
@@ -80,10 +80,10 @@ impl<'a> Table<'a> {
     }
 
     /// The cells of one column, with the mechanisms they belong to.
-    pub(super) fn column(&self, column: Column) -> Option<(usize, Vec<&Cell>)> {
+    pub(super) fn column(&self, column: Column) -> Option<(Format, Vec<&Cell>)> {
         let at = self.columns.iter().position(|(shown, _)| *shown == column)?;
-        let (_, digits) = self.columns.get(at)?;
-        Some((*digits, self.lines.iter().filter_map(|line| line.cells.get(at)).collect()))
+        let (_, format) = self.columns.get(at)?;
+        Some((*format, self.lines.iter().filter_map(|line| line.cells.get(at)).collect()))
     }
 
     /// The places of the columns, in runs that belong together.
@@ -101,19 +101,20 @@ impl<'a> Table<'a> {
 
 impl Cell {
     /// The median in words; what is refused is a dash, what was not measured is nothing.
-    pub(super) fn median(&self, digits: usize) -> String {
+    pub(super) fn median(&self, format: Format) -> String {
         match self {
-            Self::Figure(spread) => grouped(spread.median, digits),
+            Self::Figure(spread) => format.words(spread.median),
             Self::Refused(_) => "–".to_owned(),
             Self::Unmeasured => String::new(),
         }
     }
 
     /// The range in words, where the runs do not agree on what is written.
-    pub(super) fn range(&self, digits: usize) -> Option<String> {
+    pub(super) fn range(&self, format: Format) -> Option<String> {
         let Self::Figure(spread) = self else { return None };
-        let (min, max) = (grouped(spread.min, digits), grouped(spread.max, digits));
-        (min != max).then(|| format!("({min}–{max})"))
+        let Spread { min, max, .. } = *spread;
+        let differ = format.words(min) != format.words(max);
+        differ.then(|| format!("({})", format.range(min, max)))
     }
 
     /// The figure, where it is published.

@@ -1,7 +1,7 @@
 //! The experiment as text, for a terminal of 110 columns.
 
 use super::beside::HEADING;
-use super::number::{Precision, counted, grouped, seconds};
+use super::number::{Format, Precision, counted, seconds};
 use super::table::{Cell, Line, Table};
 use super::why::{FUNCTIONS, explanations, grouped_size};
 use super::{Column, Question};
@@ -66,8 +66,7 @@ pub(super) fn asked(settings: &Settings) -> String {
 }
 
 fn rate(per_s: f64) -> String {
-    let digits = Precision::UpTo(2).digits([per_s]);
-    grouped(per_s, digits)
+    Precision::UpTo(2).format([per_s]).words(per_s)
 }
 
 fn front(experiment: &Experiment) -> String {
@@ -172,7 +171,7 @@ fn drawn(table: &Table<'_>, places: &[usize]) -> String {
         text.push_str(row.trim_end());
         text.push('\n');
     }
-    text
+    text.replace('\u{a0}', " ")
 }
 
 fn names_width(table: &Table<'_>) -> usize {
@@ -183,19 +182,20 @@ fn names_width(table: &Table<'_>) -> usize {
 /// How a column is laid out: medians end in one column, and what stands behind them starts there.
 struct Layout {
     column: Column,
-    digits: usize,
+    format: Format,
     median: usize,
     behind: usize,
 }
 
 impl Layout {
     fn of(table: &Table<'_>, at: usize) -> Self {
-        let (column, digits) = table.columns.get(at).copied().unwrap_or((Column::Calls, 0));
+        let nothing = (Column::Calls, Format::Places(0));
+        let (column, format) = table.columns.get(at).copied().unwrap_or(nothing);
         let cells = || table.lines.iter().filter_map(|line| line.cells.get(at));
-        let median = cells().map(|cell| width(&cell.median(digits))).max().unwrap_or(0);
-        let behind = cells().map(|cell| width(&behind(cell, digits))).max().unwrap_or(0);
+        let median = cells().map(|cell| width(&cell.median(format))).max().unwrap_or(0);
+        let behind = cells().map(|cell| width(&behind(cell, format))).max().unwrap_or(0);
         let heading = width(column.title()).max(width(column.unit()));
-        Self { column, digits, median: median.max(heading), behind }
+        Self { column, format, median: median.max(heading), behind }
     }
 
     const fn width(&self) -> usize {
@@ -211,14 +211,14 @@ impl Layout {
     fn cell(&self, line: &Line<'_>, at: usize) -> String {
         let Some(cell) = line.cells.get(at) else { return " ".repeat(self.width()) };
         let (median, after) = (self.median, self.behind);
-        format!("{:>median$}{:<after$}", cell.median(self.digits), behind(cell, self.digits))
+        format!("{:>median$}{:<after$}", cell.median(self.format), behind(cell, self.format))
     }
 }
 
 /// What stands behind a median: its range, or the marks of its notes.
-fn behind(cell: &Cell, digits: usize) -> String {
+fn behind(cell: &Cell, format: Format) -> String {
     match cell {
-        Cell::Figure(_) => cell.range(digits).map(|range| format!(" {range}")).unwrap_or_default(),
+        Cell::Figure(_) => cell.range(format).map(|range| format!(" {range}")).unwrap_or_default(),
         Cell::Refused(notes) => {
             notes.iter().map(|note| superscript(*note)).collect::<Vec<_>>().join(" ")
         }

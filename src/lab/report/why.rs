@@ -1,6 +1,6 @@
 //! Why a mechanism costs what it costs: its card's formula, and its own figures, in sentences.
 
-use super::number::{Precision, grouped, seconds};
+use super::number::{grouped, seconds};
 use super::table::{Cell, cell};
 use super::{Column, Question};
 use crate::id::Kind;
@@ -84,8 +84,14 @@ fn message(row: &Row, card: &Card, settings: &Settings) -> String {
 fn open(row: &Row, card: &Card) -> String {
     let (kind, opens_with) = (card.kind, card.opens_with);
     let formula = match kind {
-        Kind::Poll => "costs nothing but the connection".to_owned(),
-        _ => format!("costs {}, and the connection", formula(&card.costs.open)),
+        Kind::Poll => "costs the connection and a first question".to_owned(),
+        Kind::LongPoll => format!(
+            "costs {}, the connection, and a first question that catches up",
+            formula(&card.costs.open)
+        ),
+        Kind::Iframe | Kind::XhrStream | Kind::Sse | Kind::WebSocket => {
+            format!("costs {}, and the connection", formula(&card.costs.open))
+        }
     };
     let figures = measured(" (", row, Question::Open, Vec::new());
     format!("To open ({opens_with}) {formula}{figures}.")
@@ -175,8 +181,7 @@ fn calls(row: &Row, question: Question) -> Option<String> {
 fn words(row: &Row, question: Question, column: Column) -> Option<String> {
     match cell(row, question, column, 1) {
         Cell::Figure(spread) => {
-            let digits = Precision::digits(column.precision(), [spread.median]);
-            Some(grouped(spread.median, digits))
+            Some(column.precision().format([spread.median]).words(spread.median))
         }
         Cell::Refused(_) | Cell::Unmeasured => None,
     }

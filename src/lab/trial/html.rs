@@ -163,10 +163,9 @@ const OWN_STYLE: &str = "
   white-space: nowrap;
 }
 .answer { margin-bottom: 1rem; }
-pre { overflow-x: auto; margin: .5rem 0 0; padding: .6rem .8rem; background: var(--sheet);
-  border: 1px solid var(--rule); border-radius: .25em; }
-pre code { overflow-wrap: normal; }
-@media print { pre { white-space: pre-wrap; } }
+pre { margin: .5rem 0 0; padding: .6rem .8rem; background: var(--sheet);
+  border: 1px solid var(--rule); border-radius: .25em;
+  white-space: pre-wrap; overflow-wrap: anywhere; }
 ";
 const FOOT: &str = "</main>\n<footer>\n<p>Bars begin at zero. Where the figures of a plot differ \
                     more than a hundredfold there are dots on a scale of powers of ten instead, \
