@@ -14,11 +14,13 @@ use std::io::IoSlice;
 
 use slab::Slab;
 
+use books::Inquiries;
+
 use crate::answer::Manner;
 use crate::api::{Mode, ReceivedTable};
 use crate::clock::{Instant, Now};
 use crate::conn::{Conn, State};
-use crate::cost::{Account, Kernel, Owner, Phase};
+use crate::cost::{Account, Owner, Phase};
 use crate::fault::Fault;
 use crate::frame::Frame;
 use crate::hub::{Draft, Hub, HubError, Receipt};
@@ -57,9 +59,7 @@ pub struct Engine {
     ledger: Ledger,
     snapshots: Snapshots,
     /// Questions for the ledger that the kernel is to be asked for first.
-    inquiries: Vec<Token>,
-    /// What the kernel has said to that.
-    witnessed: Option<Box<[Kernel; Owner::COUNT]>>,
+    inquiries: Inquiries,
     /// Messages that the call in hand took to their last byte; empty between calls.
     done: Vec<Frame>,
     /// Whether so much was handed over that it should leave before more is read.
@@ -176,8 +176,7 @@ impl Engine {
             online: Census::default(),
             ledger: Ledger::new(gauge),
             snapshots: Snapshots::new(now.unix_ms()),
-            inquiries: Vec::new(),
-            witnessed: None,
+            inquiries: Inquiries::default(),
             done: Vec::new(),
             crowded: false,
             idled: false,
@@ -322,6 +321,7 @@ impl Engine {
                     .get(token.index as usize)
                     .is_some_and(|conn| conn.generation == token.generation && conn.armed == at),
                 Waiter::Channel(key) => hub.awaits(key, at),
+                Waiter::Inquiry => true,
             });
         }
     }
@@ -402,8 +402,8 @@ impl Engine {
 
     /// Whether something waits for this very turn to go on.
     pub fn is_busy(&self) -> bool {
-        let lists = [&self.ready, &self.dirty, &self.unpaused, &self.inquiries];
-        lists.iter().any(|list| !list.is_empty())
+        let lists = [&self.ready, &self.dirty, &self.unpaused];
+        self.inquires() || lists.iter().any(|list| !list.is_empty())
     }
 
     /// Removes the next connection that is to be closed.

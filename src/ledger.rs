@@ -11,7 +11,7 @@ pub mod meter;
 pub mod receipts;
 mod snapshot;
 
-pub use snapshot::{Snapshot, Snapshots};
+pub use snapshot::{Snapshot, Snapshots, Unasked};
 
 use hdrhistogram::Histogram;
 
@@ -20,7 +20,7 @@ use crate::cost::{Account, Bytes, Calls, Heap, Kernel, Owner, Phase, Syscall};
 use crate::event::{Batch, Course};
 use crate::frame::Frame;
 use crate::id::{Id, Kind};
-use crate::ledger::meter::{Gauge, Meter, Run, Turn};
+use crate::ledger::meter::{Cut, Gauge, Meter, Run, Turn};
 use crate::ledger::receipts::Receipts;
 
 /// Whether this build keeps a ledger.
@@ -139,9 +139,23 @@ impl Ledger {
 
     /// What follows is this phase, for this owner; nobody knows yet for whom when it is none.
     pub fn enter(&mut self, phase: Phase, owner: Option<Owner>) {
-        if ON && !self.meter.is_in(phase, owner) {
+        if !ON {
+            return;
+        }
+        if !self.meter.is_in(phase, owner) {
             self.cut();
             self.meter.enter(phase, owner);
+        }
+        match owner {
+            Some(_) => self.meter.keep(),
+            None => self.meter.unclaim(),
+        }
+    }
+
+    /// A request begins, of which nobody knows yet for whom it is.
+    pub fn unclaim(&mut self) {
+        if ON && !self.meter.is_unclaimed() {
+            self.meter.unclaim();
         }
     }
 
@@ -156,16 +170,25 @@ impl Ledger {
             return;
         }
         let run = self.meter.run();
-        if run.owner.is_none() {
-            self.meter.name(owner);
-        } else {
-            self.enter(run.phase, Some(owner));
+        match run.owner {
+            None => self.meter.name(owner),
+            Some(former) if former == owner => self.meter.keep(),
+            Some(_) => {
+                let cut = self.meter.cut_unclaimed();
+                self.share(cut);
+                self.meter.enter(run.phase, Some(owner));
+            }
         }
     }
 
     /// Ends the run that is going on, and books it.
     fn cut(&mut self) {
-        let Some(cut) = self.meter.cut() else { return };
+        let cut = self.meter.cut();
+        self.share(cut);
+    }
+
+    fn share(&mut self, cut: Option<Cut>) {
+        let Some(cut) = cut else { return };
         self.row(cut.owner).heap += cut.heap;
         self.receipts.share(&cut);
     }
@@ -237,10 +260,10 @@ impl Ledger {
         number.map_or(Course::Replayed, Course::Live)
     }
 
-    /// A batch was queued for so many subscribers of a mechanism, in this run.
-    pub fn queued(&mut self, course: Course, kind: Kind, subscribers: u32) {
-        if let Course::Live(number) = course {
-            self.receipts.queued(number, kind, subscribers);
+    /// A frame was queued for another subscriber, in this run.
+    pub fn queued(&mut self, frame: &Frame) {
+        if ON {
+            self.receipts.queued(frame);
         }
     }
 
@@ -285,7 +308,12 @@ impl Ledger {
         for row in &mut self.rows {
             row.pass(now);
         }
-        Snapshot { at: now, rows: self.rows.clone(), heap_counted: self.meter.heap_counted() }
+        Snapshot {
+            at: now,
+            rows: self.rows.clone(),
+            heap_counted: self.meter.heap_counted(),
+            unasked: Unasked::default(),
+        }
     }
 }
 

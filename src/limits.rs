@@ -114,8 +114,16 @@ pub const HISTORY_ALL_BYTES_LEFT: usize = HISTORY_ALL_BYTES_MAX / 16 * 15;
 pub const PENDING_MAX: usize = 64;
 /// Bytes of a message that does not wait for the end of a turn.
 pub const PENDING_BYTES_MAX: usize = 256 * 1024;
-/// Messages whose receipts are kept: 1 KiB each.
+/// Time, in microseconds per open connection, for which the kernel is not asked about all of them
+/// again: asking takes 4 µs for each, so it is at most a tenth of the loop's time.
+pub const WITNESS_US_EACH: u64 = 40;
+/// Connections about which the kernel may be asked at once: it takes 1 ms.
+pub const WITNESS_FEW: usize = 256;
+/// Hand-overs whose receipts are kept: 1 KiB each.
 pub const RECEIPTS_MAX: usize = 512;
+/// Messages by mechanism that are told apart from their hand-over, on all receipts: 128 bytes each.
+/// Beyond, the oldest receipts give way.
+pub const RECEIPTS_APART_MAX: usize = 16 * 1024;
 /// Messages of one poll's answer whose receipts are looked for, newest first.
 pub const RECEIPTS_PER_ANSWER: usize = 64;
 /// Receipts that one run may work for, or its time would be spread over more than it is worth.
@@ -240,7 +248,10 @@ pub const TABLE: &[Row] = &[
     row("history_all_bytes_left", HISTORY_ALL_BYTES_LEFT as u64),
     row("pending_max", PENDING_MAX as u64),
     row("pending_bytes_max", PENDING_BYTES_MAX as u64),
+    row("witness_us_each", WITNESS_US_EACH),
+    row("witness_few", WITNESS_FEW as u64),
     row("receipts_max", RECEIPTS_MAX as u64),
+    row("receipts_apart_max", RECEIPTS_APART_MAX as u64),
     row("receipts_per_answer", RECEIPTS_PER_ANSWER as u64),
     row("receipts_touched_max", RECEIPTS_TOUCHED_MAX as u64),
     row("snapshots_max", SNAPSHOTS_MAX as u64),

@@ -3,12 +3,12 @@
 //! ```text
 //! # HELP pushscope_taken_bytes_total Bytes that the sockets took.
 //! # TYPE pushscope_taken_bytes_total counter
-//! pushscope_taken_bytes_total{mechanism="sse"} 1234
+//! pushscope_taken_bytes_total{owner="sse"} 1234
 //! ```
 //!
-//! Every series has the label `mechanism`, whose value is an owner of the ledger: the mechanisms,
-//! `publish`, `request` and `loop`. The other labels are `kind`, `call` and `phase`. All of them
-//! have few values, which no client can add to. Units are bytes and seconds.
+//! Every series of an account has the label `owner`: a mechanism, `publish`, `request` or `loop`.
+//! The other labels are `kind`, `call` and `phase`. All of them have few values, which no client can
+//! add to. Units are bytes and seconds.
 
 use std::fmt::{self, Write};
 
@@ -36,6 +36,9 @@ pub fn encode(statement: &Statement) -> String {
     text.sample("uptime_seconds", &[], Value::Us(statement.span_us));
     text.about("ledger_balances", Type::Gauge, "Whether every account balances: 1 if so.");
     text.sample("ledger_balances", &[], Value::Count(statement.balances.into()));
+    let unasked = statement.unasked.connections;
+    text.about("unasked_connections", Type::Gauge, "Open connections without a request so far.");
+    text.sample("unasked_connections", &[], Value::Count(unasked));
     for family in FAMILIES {
         text.family(family, &statement.accounts);
     }
@@ -75,7 +78,7 @@ impl Text {
     fn family(&mut self, family: &Family, accounts: &[Account]) {
         self.about(family.name, family.kind, family.help);
         for account in accounts {
-            let owner = ("mechanism", account.owner.as_str());
+            let owner = ("owner", account.owner.as_str());
             match family.samples {
                 Samples::One(read) => self.sample(family.name, &[owner], read(account)),
                 Samples::By(label, read) => {
@@ -90,7 +93,7 @@ impl Text {
     fn delays(&mut self, accounts: &[Account]) {
         self.about(DELAY, Type::Summary, DELAY_HELP);
         for account in accounts {
-            let owner = ("mechanism", account.owner.as_str());
+            let owner = ("owner", account.owner.as_str());
             let delay = &account.delay_us;
             for (quantile, us) in [("0.5", delay.p50), ("0.9", delay.p90), ("0.99", delay.p99)] {
                 // Of nothing there is no median.

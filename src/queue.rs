@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::io::IoSlice;
 
+use crate::event::Course;
 use crate::frame::Frame;
 use crate::limits;
 
@@ -91,6 +92,15 @@ impl Queue {
                 last.extend_from_slice(next);
             }
             _ => behind.push_back(piece),
+        }
+    }
+
+    /// The frame that was added last, if it carries what was handed over in this course.
+    pub fn newest(&self, course: Course) -> Option<&Frame> {
+        let behind = self.behind.as_ref().and_then(|pieces| pieces.back());
+        match behind.or(self.front.as_ref())? {
+            Piece::Shared(frame) if frame.messages().course == course => Some(frame),
+            _ => None,
         }
     }
 

@@ -311,7 +311,7 @@ impl Request<'_, '_> {
 
     fn receipt(&self) -> Result<Reading, Refusal> {
         let [_, id] = self.names;
-        let id = id.and_then(Id::parse).ok_or(Fault::CursorRefused)?;
+        let id = id.and_then(Id::parse).ok_or(Fault::ReceiptUnknown)?;
         Ok(Reading::Receipt { channel: self.channel()?, id })
     }
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! {"snapshot":"7","since":null,"time":1763712350000,"span_us":12000000,"heap_counted":false,
-//!  "balances":true,"accounts":[{"owner":"sse", … }, … ,{"owner":"loop", … }]}
+//!  "balances":true,"accounts":[{"owner":"sse", … }, … ,{"owner":"loop", … }],"unasked":{ … }}
 //! ```
 
 use std::collections::BTreeMap;
@@ -10,9 +10,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Now;
-use crate::cost::{Bytes, Heap, Kernel, Owner, Phase};
+use crate::cost::{Bytes, Calls, Heap, Kernel, Owner, Phase};
 use crate::id::{Id, Kind};
-use crate::ledger::{Row, Snapshot, receipts};
+use crate::ledger::{self, Row, Snapshot, receipts};
 
 /// What the ledger says at one moment, or of the time between two.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -31,6 +31,8 @@ pub struct Statement {
     pub balances: bool,
     /// An account for every owner: the mechanisms, `publish`, `request`, `loop`.
     pub accounts: Vec<Account>,
+    /// Connections that are on nobody's account yet, as they are now.
+    pub unasked: Unasked,
 }
 
 impl Statement {
@@ -44,6 +46,7 @@ impl Statement {
             heap_counted: snapshot.heap_counted(),
             balances: snapshot.balances(),
             accounts: snapshot.rows().map(|(owner, row)| Account::of(owner, row)).collect(),
+            unasked: Unasked::of(snapshot.unasked()),
         }
     }
 
@@ -107,7 +110,7 @@ impl Account {
                 carried: row.carried,
             },
             received: Received { parsed: row.parsed, read: row.read, waiting: row.waiting },
-            calls: row.calls.by_name().map(|(call, n)| (call.name().to_owned(), n)).collect(),
+            calls: by_name(&row.calls),
             heap: row.heap,
             held_bytes: row.held_bytes,
             cpu_ns: phases.map(|(phase, ns)| (phase.name().to_owned(), ns)).collect(),
@@ -126,6 +129,38 @@ impl Account {
     pub fn cpu_ns_total(&self) -> u64 {
         self.cpu_ns.values().sum()
     }
+}
+
+/// Open connections that have not asked for anything yet: what they have cost will be on the
+/// account of whatever they ask for first, or on that of `request` if they leave before.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Unasked {
+    /// How many.
+    pub connections: u64,
+    /// System calls by name.
+    pub calls: BTreeMap<String, u64>,
+    /// Bytes that were read: unfinished heads.
+    pub read: u64,
+    /// Memory that they hold, in bytes.
+    pub held_bytes: u64,
+    /// The kernel's own count; with `?kernel=1` only.
+    pub kernel_open: Option<Kernel>,
+}
+
+impl Unasked {
+    fn of(unasked: &ledger::Unasked) -> Self {
+        Self {
+            connections: unasked.connections,
+            calls: by_name(&unasked.calls),
+            read: unasked.read,
+            held_bytes: unasked.held_bytes,
+            kernel_open: unasked.kernel_open,
+        }
+    }
+}
+
+fn by_name(calls: &Calls) -> BTreeMap<String, u64> {
+    calls.by_name().map(|(call, count)| (call.name().to_owned(), count)).collect()
 }
 
 /// Bytes to the peers.

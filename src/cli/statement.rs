@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use pushscope::client::Address;
 use pushscope::cost::{Kernel, Phase, Syscall};
-use pushscope::statement::{Account, Receipt, Share, Statement};
+use pushscope::statement::{Account, Receipt, Share, Statement, Unasked};
 use pushscope::wire::date;
 
 use super::table::{self, Rows, Screen, Table};
@@ -23,8 +23,26 @@ pub(super) fn describe(statement: &Statement, address: &Address, screen: Screen)
         text.push('\n');
         text.push_str(&table.print(screen));
     }
+    let was_witnessed = |account: &Account| account.kernel.sockets > 0;
+    if statement.accounts.iter().any(was_witnessed) {
+        text.push_str(WITNESS);
+    }
+    text.push_str(&unasked(&statement.unasked));
     text.push_str(if statement.balances { BALANCED } else { UNBALANCED });
     text
+}
+
+/// Those who are on no account yet.
+fn unasked(unasked: &Unasked) -> String {
+    let Unasked { connections, calls, read, held_bytes, .. } = unasked;
+    if *connections == 0 {
+        return String::new();
+    }
+    let calls: u64 = calls.values().sum();
+    format!(
+        "\n{connections} open without a request so far, on no account yet: {calls} calls, \
+         {read} B read, {held_bytes} B held.\n"
+    )
 }
 
 /// What one message has cost.
@@ -249,6 +267,10 @@ fn micros(ns: u64) -> String {
 const MEMORY: &str = "Memory of open connections, and the heap";
 const MEMORY_HELD: &str =
     "Memory of open connections (the heap is counted in builds with --features heap)";
+const WITNESS: &str = "
+The kernel has received one more than was read for each connection that its peer has closed: the
+end of a stream takes a sequence number, as a byte does.
+";
 const BALANCED: &str = "
 Every account balances: brought + made = taken + queued + dropped + carried, and
 read = parsed + waiting. A row or a column that is not there is 0.
@@ -306,6 +328,7 @@ mod tests {
             heap_counted: true,
             balances: true,
             accounts: vec![sse(), waiting],
+            unasked: Unasked::default(),
         }
     }
 
@@ -412,6 +435,9 @@ The kernel's own count, of open connections
      sockets  memory B
 sse        1     4,608
 all        1     4,608
+
+The kernel has received one more than was read for each connection that its peer has closed: the
+end of a stream takes a sequence number, as a byte does.
 
 Every account balances: brought + made = taken + queued + dropped + carried, and
 read = parsed + waiting. A row or a column that is not there is 0.

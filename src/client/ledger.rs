@@ -128,7 +128,7 @@ pub fn parse<T: DeserializeOwned>(json: &str) -> Result<T, ClientError> {
 mod tests {
     use super::*;
     use crate::client::connection::tests::{answer, serve};
-    use crate::statement::{Account, Share};
+    use crate::statement::{Account, Share, Unasked};
 
     fn statement() -> Statement {
         Statement {
@@ -139,6 +139,7 @@ mod tests {
             heap_counted: false,
             balances: true,
             accounts: vec![Account { owner: "sse".to_owned(), opened: 3, ..Account::default() }],
+            unasked: Unasked::default(),
         }
     }
 

@@ -8,9 +8,29 @@ use crate::cost::{Bytes, Calls, Kernel, Owner, Phase, Syscall};
 use crate::fault::Fault;
 use crate::id::{Id, Token};
 use crate::ledger::{self, Snapshot};
+use crate::limits;
 use crate::metrics;
 use crate::route::{Reading, Witness};
 use crate::statement::{Receipt, Statement};
+use crate::timer::Waiter;
+
+/// Questions that only the kernel can answer.
+#[derive(Debug, Default)]
+pub(super) struct Inquiries {
+    askers: Vec<Token>,
+    /// What the kernel has said in this turn.
+    witnessed: Option<Box<Witnessed>>,
+    /// Until then it is not asked again.
+    from: Instant,
+}
+
+/// What the kernel knows of all open connections.
+#[derive(Debug, Default)]
+struct Witnessed {
+    rows: [Kernel; Owner::COUNT],
+    /// Of those that have not asked for anything yet.
+    unasked: Kernel,
+}
 
 impl Engine {
     /// A system call was made for a connection.
@@ -95,16 +115,20 @@ impl Engine {
         }
     }
 
-    /// Whether somebody has asked for what the kernel knows of open connections.
-    pub const fn inquires(&self) -> bool {
-        !self.inquiries.is_empty()
+    /// Whether the kernel is to be asked, on somebody's behalf, what it knows of open connections.
+    pub fn inquires(&self) -> bool {
+        !self.inquiries.askers.is_empty() && self.turn.now.at >= self.inquiries.from
     }
 
     /// What the kernel says about an open connection.
     pub fn witness_open(&mut self, token: Token, kernel: Kernel) {
         let Some(conn) = self.conn(token) else { return };
-        let owner = conn.owner.unwrap_or(Owner::Request);
-        self.witnessed.get_or_insert_default()[owner.place()] += kernel;
+        let owner = conn.owner;
+        let witnessed = self.inquiries.witnessed.get_or_insert_default();
+        match owner {
+            Some(owner) => witnessed.rows[owner.place()] += kernel,
+            None => witnessed.unasked += kernel,
+        }
     }
 
     /// What the kernel says about a connection that is about to be closed.
@@ -113,11 +137,14 @@ impl Engine {
     }
 
     /// Everything that everybody has cost so far. Who was let in and has not asked for anything yet
-    /// is on nobody's account: nobody knows on whose it will be.
+    /// is beside the accounts: nobody knows on whose it will be.
     pub fn snapshot(&mut self) -> Snapshot {
         let mut snapshot = self.ledger.snapshot(self.turn.now.at);
         for (_, conn) in &self.conns {
-            let Some(owner) = conn.owner else { continue };
+            let Some(owner) = conn.owner else {
+                snapshot.unasked_mut().add(&conn.account, conn.held_bytes());
+                continue;
+            };
             let waiting = conn.account.received - conn.account.parsed.total();
             let (queued, held_bytes) = (conn.queue.bytes(), conn.held_bytes());
             snapshot.row(owner).add_open(&conn.account, queued, waiting, held_bytes);
@@ -154,16 +181,21 @@ impl Engine {
 
     /// Answers whoever has asked for what the kernel knows: all of them the same.
     pub(super) fn answer_inquiries(&mut self) {
-        if self.inquiries.is_empty() {
+        if !self.inquires() {
             return;
         }
         self.ledger.enter(Phase::Receive, Some(Owner::Request));
         let mut snapshot = self.snapshot();
-        for (owner, kernel) in self.witnessed.take().iter().flat_map(|all| Owner::all().zip(**all))
-        {
-            snapshot.row(owner).kernel_open = Some(kernel);
+        if let Some(witnessed) = self.inquiries.witnessed.take() {
+            for (owner, kernel) in Owner::all().zip(witnessed.rows) {
+                snapshot.row(owner).kernel_open = Some(kernel);
+            }
+            snapshot.unasked_mut().kernel_open = Some(witnessed.unasked);
         }
-        for token in std::mem::take(&mut self.inquiries) {
+        let many = self.conns.len().saturating_sub(limits::WITNESS_FEW);
+        let pause_us = limits::WITNESS_US_EACH * many as u64;
+        self.inquiries.from = self.turn.now.at.after(pause_us);
+        for token in std::mem::take(&mut self.inquiries.askers) {
             let Some(conn) = self.conn(token) else { continue };
             let State::Asking(asked) = &conn.state else { continue };
             let (since, ended, manner) = (asked.since, asked.ended, asked.manner.clone());
@@ -181,7 +213,10 @@ impl Engine {
         let Some(conn) = self.conns.get_mut(index as usize) else { return };
         let asked = Asked { at, since, manner: manner.clone(), ended: false };
         conn.state = State::Asking(Box::new(asked));
-        self.inquiries.push(Token { index, generation: conn.generation });
+        self.inquiries.askers.push(Token { index, generation: conn.generation });
+        if at < self.inquiries.from {
+            self.timers.arm(self.inquiries.from, Waiter::Inquiry);
+        }
     }
 
     /// A statement of account, which is kept to be subtracted from later ones.

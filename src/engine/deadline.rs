@@ -24,7 +24,8 @@ impl Engine {
                 Waiter::Channel(key) if self.hub.awaits(key, at) => {
                     self.hub.tick(key, self.turn.now)
                 }
-                Waiter::Channel(_) => {}
+                // The turn that it has woken asks.
+                Waiter::Channel(_) | Waiter::Inquiry => {}
             }
         }
     }

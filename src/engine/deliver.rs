@@ -22,9 +22,8 @@ impl Engine {
             return;
         };
         let batch = Batch { course: self.ledger.course(&batch), ..batch };
-        for (kind, count) in census.present() {
+        for (kind, _) in census.present() {
             self.ledger.enter(Phase::Deliver, Some(Owner::Mech(kind)));
-            self.ledger.queued(batch.course, kind, count);
             for Subscriber { token, .. } in subscribers.iter().filter(|one| one.kind == kind) {
                 let Some(conn) = self.conns.get_mut(token.index as usize) else { continue };
                 // Only a socket that would take no more shows a reader that does not read.
@@ -35,6 +34,9 @@ impl Engine {
                 let State::Mech(mech) = &mut conn.state else { continue };
                 let mut out = self.turn.out(&mut conn.queue, &mut conn.account);
                 mech.deliver(&batch, &mut frames, &mut out);
+                if let Some(frame) = conn.queue.newest(batch.course) {
+                    self.ledger.queued(frame);
+                }
                 for act in self.turn.acts.drain(..) {
                     let leave = if act == Act::Done { Leave::Done } else { Leave::Close };
                     self.leaving.push((token.index, leave));

@@ -54,6 +54,7 @@ impl Engine {
 
     fn step_head(&mut self, index: u32, bytes: &[u8]) -> Step {
         let now = self.turn.now.at;
+        self.ledger.unclaim();
         let Some(conn) = self.conns.get_mut(index as usize) else { return Step::Wait };
         let State::Head { since, begun, scan } = &mut conn.state else { return Step::Wait };
         // RFC 9112 §2.2: empty lines before a request are none.

@@ -64,6 +64,10 @@ pub struct Meter {
     /// When the run began; none between two turns.
     since_ns: Option<u64>,
     heap: Heap,
+    /// Where in somebody's run work began of which nobody knows yet for whom it is.
+    unclaimed: Option<Unclaimed>,
+    /// Whether such work of this turn was claimed by another than had the run.
+    is_mixed: bool,
     /// When this turn began, on both clocks.
     turn: (Instant, u64),
     /// Runs since the CPU clock was last asked, in nanoseconds of the monotonic clock.
@@ -81,6 +85,8 @@ impl Meter {
             run: TURN,
             since_ns: None,
             heap: Heap::default(),
+            unclaimed: None,
+            is_mixed: false,
             turn: (Instant::ZERO, 0),
             spent_ns: Default::default(),
             spent_all_ns: 0,
@@ -96,6 +102,8 @@ impl Meter {
         }
         let ns = (self.gauge.time_ns)();
         self.turn = (now, ns);
+        self.is_mixed = false;
+        self.unclaimed = None;
         self.run = TURN;
         self.since_ns = Some(ns);
         self.heap = (self.gauge.heap)();
@@ -118,10 +126,8 @@ impl Meter {
         self.run
     }
 
-    /// Whether this is what the run that is going on is, as far as can be known.
-    ///
-    /// Work for nobody yet goes on in a run of its phase, until it is claimed: a loop that parses
-    /// one kind of requests from many connections has one run.
+    /// Whether this is what the run that is going on is, as far as can be known: work for nobody
+    /// yet goes on in a run of its phase, until it is claimed.
     pub fn is_in(&self, phase: Phase, owner: Option<Owner>) -> bool {
         self.run.phase == phase && (owner.is_none() || self.run.owner == owner)
     }
@@ -136,10 +142,45 @@ impl Meter {
         self.run = Run { phase, owner };
     }
 
+    /// What follows is for nobody yet, though it is in somebody's run.
+    ///
+    /// Only in a turn in which owners change is the clock asked for it: a loop that parses one kind
+    /// of requests asks it once.
+    pub fn unclaim(&mut self) {
+        if self.since_ns.is_some() && self.run.owner.is_some() {
+            let ns = self.is_mixed.then(|| (self.gauge.time_ns)());
+            self.unclaimed = Some(Unclaimed { ns, heap: (self.gauge.heap)() });
+        }
+    }
+
+    /// Whether there is work that nobody has claimed.
+    pub const fn is_unclaimed(&self) -> bool {
+        self.unclaimed.is_some()
+    }
+
+    /// What was unclaimed is for whom the run is.
+    pub const fn keep(&mut self) {
+        self.unclaimed = None;
+    }
+
     /// Ends the run that is going on; another one of its kind begins.
     pub fn cut(&mut self) -> Option<Cut> {
+        self.unclaimed = None;
+        self.cut_at((self.gauge.time_ns)(), (self.gauge.heap)())
+    }
+
+    /// Ends the run where the unclaimed work began, which is another's.
+    pub fn cut_unclaimed(&mut self) -> Option<Cut> {
+        self.is_mixed = true;
+        match self.unclaimed.take() {
+            Some(Unclaimed { ns: Some(ns), heap }) => self.cut_at(ns, heap),
+            Some(Unclaimed { ns: None, heap }) => self.cut_at((self.gauge.time_ns)(), heap),
+            None => self.cut(),
+        }
+    }
+
+    fn cut_at(&mut self, ns: u64, heap: Heap) -> Option<Cut> {
         let since_ns = self.since_ns?;
-        let (ns, heap) = ((self.gauge.time_ns)(), (self.gauge.heap)());
         let owner = self.run.owner.unwrap_or(Owner::Request);
         let cut = Cut { owner, ns: ns.saturating_sub(since_ns), heap: heap - self.heap };
         (self.since_ns, self.heap) = (Some(ns), heap);
@@ -174,6 +215,13 @@ impl Meter {
         spent_ns[Owner::Loop.place()][Phase::Turn as usize] += left_ns;
         spent_ns
     }
+}
+
+/// A moment of a run.
+#[derive(Clone, Copy, Debug)]
+struct Unclaimed {
+    ns: Option<u64>,
+    heap: Heap,
 }
 
 /// `part` of `whole`, when there is only `there` of it.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use crate::clock::Instant;
 use crate::cost::Bytes;
 use crate::event::{Batch, Course};
-use crate::frame::Frame;
+use crate::frame::{Frame, Messages};
 use crate::id::{Id, Kind};
 use crate::ledger::meter::Cut;
 use crate::limits;
@@ -23,6 +23,8 @@ pub struct Receipts {
     ring: VecDeque<Page>,
     /// The number of the oldest.
     first: u64,
+    /// What all of them tell apart.
+    apart: usize,
     /// What the run in hand works for, and how much of it.
     touched: Vec<Touch>,
     /// Writes and questions of the run in hand, with messages or without.
@@ -132,10 +134,11 @@ impl Receipts {
     pub fn open(&mut self, batch: &Batch<'_>) -> Option<u64> {
         let first = batch.events.first()?;
         let mut sizes = Vec::new();
-        if self.ring.len() == limits::RECEIPTS_MAX {
-            let oldest = self.ring.pop_front();
+        while self.ring.len() >= limits::RECEIPTS_MAX || self.is_crowded() {
+            let Some(oldest) = self.ring.pop_front() else { break };
             self.first += 1;
-            sizes = oldest.map(|page| page.sizes).unwrap_or_default();
+            self.apart -= oldest.apart.len();
+            sizes = oldest.sizes;
             sizes.clear();
         }
         sizes.extend(batch.events.iter().map(|event| event.payload.bytes().len() as u64));
@@ -150,11 +153,27 @@ impl Receipts {
         Some(self.first + self.ring.len() as u64 - 1)
     }
 
-    /// The batch was queued for so many subscribers of a mechanism, in this run.
-    pub fn queued(&mut self, number: u64, kind: Kind, subscribers: u32) {
+    /// A frame was queued for another subscriber, in this run. It may carry all of its batch, or
+    /// the newest of it alone, or only say that something came.
+    pub fn queued(&mut self, frame: &Frame) {
+        let (kind, messages) = (frame.kind(), frame.messages());
+        let (Course::Live(number), Some((_, first))) = (messages.course, &messages.first) else {
+            return;
+        };
         let Some(page) = self.page(number) else { return };
-        page.shares[kind as usize].queued += u64::from(subscribers) * page.sizes.len() as u64;
-        self.touch(Touch { number, place: None, kind, weight: 1.0 });
+        if page.carries_all(messages) {
+            page.shares[kind as usize].queued += page.sizes.len() as u64;
+            return self.touch(Touch { number, place: None, kind, weight: 1.0 });
+        }
+        let weight = 1.0 / f64::from(messages.count().max(1));
+        for offset in (first.offset..).take(messages.count() as usize) {
+            let Some(page) = self.page(number) else { return };
+            let Some(place) = page.offset(offset) else { return };
+            if let Some(share) = self.apart(number, place, kind) {
+                share.queued += 1;
+            }
+            self.touch(Touch { number, place: Some(place), kind, weight });
+        }
     }
 
     /// The run in hand has done another piece of work, for messages or not.
@@ -183,7 +202,7 @@ impl Receipts {
         let part = f64::from(count) / f64::from(messages.max(1));
         if let Course::Live(number) = frame.messages().course
             && let Some(page) = self.page(number)
-            && page.sizes.len() == count as usize
+            && page.carries_all(frame.messages())
         {
             let share = &mut page.shares[frame.kind() as usize];
             share.carry(frame.made(), 1.0, alone + part);
@@ -210,8 +229,7 @@ impl Receipts {
             let Some((index, place)) = found else { return };
             let number = self.first + index as u64;
             self.touch(Touch { number, place: Some(place), kind, weight: last * part });
-            let Some(page) = self.ring.get_mut(index) else { return };
-            let share = page.apart(place, kind);
+            let Some(share) = self.apart(number, place, kind) else { continue };
             share.carry(frame.made(), part, (alone + last) * part);
             match messages.course {
                 Course::Live(_) => share.deliver(now.since(at), 1),
@@ -234,12 +252,13 @@ impl Receipts {
         let whole = works.max(weights);
         let mut touched = std::mem::take(&mut self.touched);
         for touch in touched.drain(..) {
-            let Some(page) = self.page(touch.number) else { continue };
             let share = match touch.place {
-                Some(place) => page.apart(place, touch.kind),
-                None => &mut page.shares[touch.kind as usize],
+                Some(place) => self.apart(touch.number, place, touch.kind),
+                None => self.page(touch.number).map(|page| &mut page.shares[touch.kind as usize]),
             };
-            share.spend(cut, touch.weight / whole);
+            if let Some(share) = share {
+                share.spend(cut, touch.weight / whole);
+            }
         }
         self.touched = touched;
     }
@@ -276,6 +295,28 @@ impl Receipts {
         }
     }
 
+    /// Whether so much is told apart that nothing more can be.
+    const fn is_crowded(&self) -> bool {
+        self.apart >= limits::RECEIPTS_APART_MAX
+    }
+
+    /// What one message of a receipt has cost apart from the others, if there is room to tell it.
+    fn apart(&mut self, number: u64, place: usize, kind: Kind) -> Option<&mut Share> {
+        let is_crowded = self.is_crowded();
+        let at = usize::try_from(number.checked_sub(self.first)?).ok()?;
+        let page = self.ring.get_mut(at)?;
+        let found = page.apart.iter().position(|(at, of, _)| (*at, *of) == (place, kind));
+        let index = found.unwrap_or(page.apart.len());
+        if found.is_none() {
+            if is_crowded {
+                return None;
+            }
+            page.apart.push((place, kind, Share::default()));
+            self.apart += 1;
+        }
+        page.apart.get_mut(index).map(|(_, _, share)| share)
+    }
+
     fn page(&mut self, number: u64) -> Option<&mut Page> {
         let place = usize::try_from(number.checked_sub(self.first)?).ok()?;
         self.ring.get_mut(place)
@@ -285,19 +326,19 @@ impl Receipts {
 impl Page {
     /// The place of a message on it.
     fn place(&self, channel: &str, id: Id) -> Option<usize> {
-        let place = usize::try_from(id.offset.checked_sub(self.first.offset)?).ok()?;
         let is_here = self.first.epoch == id.epoch && *self.channel == *channel;
-        (is_here && place < self.sizes.len()).then_some(place)
+        if is_here { self.offset(id.offset) } else { None }
     }
 
-    /// What one of its messages has cost apart from the others.
-    fn apart(&mut self, place: usize, kind: Kind) -> &mut Share {
-        let found = self.apart.iter().position(|(at, of, _)| (*at, *of) == (place, kind));
-        let index = found.unwrap_or(self.apart.len());
-        if found.is_none() {
-            self.apart.push((place, kind, Share::default()));
-        }
-        &mut self.apart[index].2
+    /// The same of a message of its channel.
+    fn offset(&self, offset: u64) -> Option<usize> {
+        let place = usize::try_from(offset.checked_sub(self.first.offset)?).ok()?;
+        (place < self.sizes.len()).then_some(place)
+    }
+
+    /// Whether these are all of its messages.
+    fn carries_all(&self, messages: &Messages) -> bool {
+        self.sizes.len() == messages.count() as usize
     }
 
     /// What one of its messages has cost by a mechanism.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::clock::Instant;
-use crate::cost::{Owner, Phase};
+use crate::cost::{Account, Calls, Kernel, Owner, Phase};
 use crate::id::Id;
 use crate::ledger::Row;
 use crate::limits;
@@ -16,6 +16,32 @@ pub struct Snapshot {
     pub(super) rows: Vec<Row>,
     /// Whether the allocator counts in this build.
     pub(super) heap_counted: bool,
+    pub(super) unasked: Unasked,
+}
+
+/// Open connections that are on nobody's account yet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Unasked {
+    /// How many.
+    pub connections: u64,
+    /// Their system calls.
+    pub calls: Calls,
+    /// Bytes that were read from them.
+    pub read: u64,
+    /// Memory that they hold, in bytes.
+    pub held_bytes: u64,
+    /// The kernel's own count, when it was asked.
+    pub kernel_open: Option<Kernel>,
+}
+
+impl Unasked {
+    /// Adds one of them: its books, and what it holds.
+    pub fn add(&mut self, account: &Account, held_bytes: u64) {
+        self.connections += 1;
+        self.calls.add_own(&account.calls);
+        self.read += account.received;
+        self.held_bytes += held_bytes;
+    }
 }
 
 impl Snapshot {
@@ -29,6 +55,16 @@ impl Snapshot {
         &mut self.rows[owner.place()]
     }
 
+    /// Those who are on no row.
+    pub const fn unasked(&self) -> &Unasked {
+        &self.unasked
+    }
+
+    /// The same, to be added to.
+    pub const fn unasked_mut(&mut self) -> &mut Unasked {
+        &mut self.unasked
+    }
+
     /// Whether the allocator counts in this build.
     pub const fn heap_counted(&self) -> bool {
         self.heap_counted
@@ -39,8 +75,8 @@ impl Snapshot {
         self.rows.iter().all(Row::balances)
     }
 
-    /// What has come since an earlier snapshot of the same ledger. What is open, queued, waiting
-    /// and held is told as it is now.
+    /// What has come since an earlier snapshot of the same ledger. What is open, queued, waiting,
+    /// held or unasked is told as it is now.
     pub fn since(mut self, earlier: &Self) -> Self {
         for (row, before) in self.rows.iter_mut().zip(&earlier.rows) {
             row.subtract(before);

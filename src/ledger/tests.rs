@@ -1,7 +1,9 @@
+use std::cell::Cell;
 use std::sync::Arc;
 
 use super::*;
 use crate::event::{Event, Payload};
+use crate::limits;
 
 const SSE: Owner = Owner::Mech(Kind::Sse);
 const POLL: Owner = Owner::Mech(Kind::Poll);
@@ -108,8 +110,8 @@ fn messages_that_leave_together_share_their_calls() {
     let events = events(1, &[4, 0, 8]);
     let course = ledger.course(&batch(&events, Course::Replayed));
     let frame = frame(Kind::Sse, &batch(&events, course));
-    ledger.queued(course, Kind::Sse, 2);
     for _ in 0..2 {
+        ledger.queued(&frame);
         ledger.delivered(1, std::slice::from_ref(&frame));
     }
     let receipt = ledger.receipt("c", Id { epoch: 7, offset: 3 }).unwrap();
@@ -173,8 +175,9 @@ fn every_write_that_a_message_took_is_a_call() {
     let mut ledger = ledger();
     let published = events(1, &[9]);
     let course = ledger.course(&batch(&published, Course::Replayed));
-    ledger.queued(course, Kind::Sse, 1);
-    ledger.delivered(30, &[frame(Kind::Sse, &batch(&published, course))]);
+    let frame = frame(Kind::Sse, &batch(&published, course));
+    ledger.queued(&frame);
+    ledger.delivered(30, &[frame]);
     let receipt = ledger.receipt("c", Id { epoch: 7, offset: 1 }).unwrap();
     assert!((part(&receipt, Kind::Sse).calls - 30.0).abs() < 1e-9);
 }
@@ -191,7 +194,7 @@ fn what_was_there_before_its_reader_is_delivered_without_a_delay() {
 #[test]
 fn the_oldest_receipt_gives_way() {
     let mut ledger = ledger();
-    for offset in 1..=crate::limits::RECEIPTS_MAX as u64 + 1 {
+    for offset in 1..=limits::RECEIPTS_MAX as u64 + 1 {
         ledger.course(&batch(&events(offset, &[1]), Course::Replayed));
     }
     let receipt = |offset| ledger.receipt("c", Id { epoch: 7, offset });
@@ -208,4 +211,60 @@ fn a_snapshot_that_is_asked_for_is_kept() {
         assert!(snapshots.find(first).is_some());
     }
     assert!(snapshots.find(second).is_none());
+}
+
+thread_local! {
+    /// Nanoseconds that have passed, and as many blocks that were handed out.
+    static SPENT: Cell<u64> = const { Cell::new(0) };
+}
+
+fn spend(spent: u64) {
+    SPENT.set(SPENT.get() + spent);
+}
+
+#[test]
+fn what_comes_before_a_request_is_understood_is_its_own() {
+    SPENT.set(1_000);
+    let heap = || Heap { allocations: SPENT.get(), ..Heap::default() };
+    let clocks = Gauge { time_ns: || SPENT.get(), cpu_ns: || SPENT.get(), heap };
+    let mut ledger = Ledger::new(clocks);
+    ledger.begin(Now { at: Instant::ZERO, unix_us: 0 });
+    let mut ask = |owner, before: u64, behind: u64| {
+        ledger.enter(Phase::Receive, None);
+        spend(before);
+        ledger.claim(owner);
+        spend(behind);
+    };
+    ask(POLL, 3, 20);
+    ask(POLL, 4, 30);
+    // Only from here on is it known that owners change.
+    ask(Owner::Request, 500, 1_000);
+    ask(POLL, 50, 60);
+    ask(Owner::Request, 7_000, 8_000);
+    ledger.settle();
+    let mut snapshot = ledger.snapshot(Instant::ZERO);
+    let mut spent = |owner| {
+        let row = snapshot.row(owner);
+        (row.heap.allocations, row.cpu_ns[Phase::Receive as usize])
+    };
+    assert_eq!(spent(POLL), (3 + 20 + 4 + 30 + 50 + 60, 3 + 20 + 4 + 30 + 500 + 50 + 60));
+    assert_eq!(spent(Owner::Request), (500 + 1_000 + 7_000 + 8_000, 1_000 + 7_000 + 8_000));
+}
+
+#[test]
+fn what_is_told_apart_is_bounded() {
+    let mut ledger = ledger();
+    let sizes = [1; 64];
+    for first in (1..).step_by(sizes.len()).take(400) {
+        let published = events(first, &sizes);
+        ledger.course(&batch(&published, Course::Replayed));
+        let answer = batch(&published, Course::CaughtUp);
+        ledger.delivered(1, &[frame(Kind::Poll, &batch(&answer.events[1..], Course::CaughtUp))]);
+    }
+    let told = (1..=400 * 64).filter(|offset| {
+        let receipt = ledger.receipt("c", Id { epoch: 7, offset: *offset });
+        receipt.is_some_and(|receipt| !receipt.parts.is_empty())
+    });
+    let told = told.count();
+    assert!(told > limits::RECEIPTS_APART_MAX / 2 && told <= limits::RECEIPTS_APART_MAX, "{told}");
 }

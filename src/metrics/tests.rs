@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::cost::{Heap, Kernel, Owner, Phase, Syscall};
-use crate::statement::{Delay, Received, Sent};
+use crate::statement::{Delay, Received, Sent, Unasked};
 
 /// One account in which every figure is another, and one in which all are 0.
 fn statement() -> Statement {
@@ -52,6 +52,7 @@ fn statement() -> Statement {
         heap_counted: true,
         balances: true,
         accounts: vec![sse],
+        unasked: Unasked { connections: 3, ..Unasked::default() },
     }
 }
 
@@ -86,7 +87,7 @@ fn a_statement_is_encoded_whole() {
 fn every_line_is_what_the_format_allows() {
     let hostile = Account { owner: "a\"b\\c\nd{}, é".to_owned(), ..Account::default() };
     let hostile = Statement { accounts: vec![hostile], ..statement() };
-    assert!(encode(&hostile).contains("{mechanism=\"a\\\"b\\\\c\\nd{}, é\"} 0\n"));
+    assert!(encode(&hostile).contains("{owner=\"a\\\"b\\\\c\\nd{}, é\"} 0\n"));
     for statement in [statement(), whole(), hostile] {
         check(&encode(&statement)).unwrap();
     }
@@ -103,9 +104,9 @@ fn the_heap_is_there_only_when_it_is_counted() {
 fn of_no_delivery_there_is_no_quantile() {
     let text = encode(&whole());
     let delays = |what: &str| format!("pushscope_delivery_delay_seconds{what}\n");
-    assert!(text.contains(&delays("{mechanism=\"loop\",quantile=\"0.99\"} NaN")));
-    assert!(text.contains(&delays("_sum{mechanism=\"loop\"} 0")));
-    assert!(text.contains(&delays("_count{mechanism=\"loop\"} 0")));
+    assert!(text.contains(&delays("{owner=\"loop\",quantile=\"0.99\"} NaN")));
+    assert!(text.contains(&delays("_sum{owner=\"loop\"} 0")));
+    assert!(text.contains(&delays("_count{owner=\"loop\"} 0")));
 }
 
 #[test]
@@ -237,45 +238,46 @@ fn is_name(name: &str) -> bool {
 const SAMPLES: &str = r#"pushscope_build_info{version="0.1.0"} 1
 pushscope_uptime_seconds 12.5
 pushscope_ledger_balances 1
-pushscope_opened_total{mechanism="sse"} 1
-pushscope_connections{mechanism="sse"} 2
-pushscope_open_seconds_total{mechanism="sse"} 3.000004
-pushscope_deliveries_total{mechanism="sse"} 5
-pushscope_ticks_total{mechanism="sse"} 6
-pushscope_sent_bytes_total{mechanism="sse",kind="head"} 7
-pushscope_sent_bytes_total{mechanism="sse",kind="framing"} 8
-pushscope_sent_bytes_total{mechanism="sse",kind="payload"} 9
-pushscope_sent_bytes_total{mechanism="sse",kind="control"} 10
-pushscope_brought_bytes_total{mechanism="sse"} 11
-pushscope_taken_bytes_total{mechanism="sse"} 12
-pushscope_queued_bytes{mechanism="sse"} 13
-pushscope_dropped_bytes_total{mechanism="sse"} 14
-pushscope_carried_bytes_total{mechanism="sse"} 15
-pushscope_received_bytes_total{mechanism="sse",kind="head"} 16
-pushscope_received_bytes_total{mechanism="sse",kind="framing"} 17
-pushscope_received_bytes_total{mechanism="sse",kind="payload"} 18
-pushscope_received_bytes_total{mechanism="sse",kind="control"} 19
-pushscope_waiting_bytes{mechanism="sse"} 21
-pushscope_syscalls_total{mechanism="sse",call="read"} 22
-pushscope_syscalls_total{mechanism="sse",call="writev"} 23
-pushscope_cpu_seconds_total{mechanism="sse",phase="flush"} 0.000000029
-pushscope_cpu_seconds_total{mechanism="sse",phase="tick"} 30
-pushscope_held_bytes{mechanism="sse"} 28
-pushscope_kernel_sockets_total{mechanism="sse"} 31
-pushscope_kernel_sent_bytes_total{mechanism="sse"} 32
-pushscope_kernel_retransmitted_bytes_total{mechanism="sse"} 33
-pushscope_kernel_acked_bytes_total{mechanism="sse"} 34
-pushscope_kernel_received_bytes_total{mechanism="sse"} 35
-pushscope_kernel_sent_segments_total{mechanism="sse"} 36
-pushscope_kernel_received_segments_total{mechanism="sse"} 37
-pushscope_kernel_retransmitted_segments_total{mechanism="sse"} 38
-pushscope_heap_allocations_total{mechanism="sse"} 24
-pushscope_heap_frees_total{mechanism="sse"} 25
-pushscope_heap_allocated_bytes_total{mechanism="sse"} 26
-pushscope_heap_freed_bytes_total{mechanism="sse"} 27
-pushscope_delivery_delay_seconds{mechanism="sse",quantile="0.5"} 0.000001
-pushscope_delivery_delay_seconds{mechanism="sse",quantile="0.9"} 0.00002
-pushscope_delivery_delay_seconds{mechanism="sse",quantile="0.99"} 0.0003
-pushscope_delivery_delay_seconds_sum{mechanism="sse"} 0.000006
-pushscope_delivery_delay_seconds_count{mechanism="sse"} 4
+pushscope_unasked_connections 3
+pushscope_opened_total{owner="sse"} 1
+pushscope_connections{owner="sse"} 2
+pushscope_open_seconds_total{owner="sse"} 3.000004
+pushscope_deliveries_total{owner="sse"} 5
+pushscope_ticks_total{owner="sse"} 6
+pushscope_sent_bytes_total{owner="sse",kind="head"} 7
+pushscope_sent_bytes_total{owner="sse",kind="framing"} 8
+pushscope_sent_bytes_total{owner="sse",kind="payload"} 9
+pushscope_sent_bytes_total{owner="sse",kind="control"} 10
+pushscope_brought_bytes_total{owner="sse"} 11
+pushscope_taken_bytes_total{owner="sse"} 12
+pushscope_queued_bytes{owner="sse"} 13
+pushscope_dropped_bytes_total{owner="sse"} 14
+pushscope_carried_bytes_total{owner="sse"} 15
+pushscope_received_bytes_total{owner="sse",kind="head"} 16
+pushscope_received_bytes_total{owner="sse",kind="framing"} 17
+pushscope_received_bytes_total{owner="sse",kind="payload"} 18
+pushscope_received_bytes_total{owner="sse",kind="control"} 19
+pushscope_waiting_bytes{owner="sse"} 21
+pushscope_syscalls_total{owner="sse",call="read"} 22
+pushscope_syscalls_total{owner="sse",call="writev"} 23
+pushscope_cpu_seconds_total{owner="sse",phase="flush"} 0.000000029
+pushscope_cpu_seconds_total{owner="sse",phase="tick"} 30
+pushscope_held_bytes{owner="sse"} 28
+pushscope_kernel_sockets_total{owner="sse"} 31
+pushscope_kernel_sent_bytes_total{owner="sse"} 32
+pushscope_kernel_retransmitted_bytes_total{owner="sse"} 33
+pushscope_kernel_acked_bytes_total{owner="sse"} 34
+pushscope_kernel_received_bytes_total{owner="sse"} 35
+pushscope_kernel_sent_segments_total{owner="sse"} 36
+pushscope_kernel_received_segments_total{owner="sse"} 37
+pushscope_kernel_retransmitted_segments_total{owner="sse"} 38
+pushscope_heap_allocations_total{owner="sse"} 24
+pushscope_heap_frees_total{owner="sse"} 25
+pushscope_heap_allocated_bytes_total{owner="sse"} 26
+pushscope_heap_freed_bytes_total{owner="sse"} 27
+pushscope_delivery_delay_seconds{owner="sse",quantile="0.5"} 0.000001
+pushscope_delivery_delay_seconds{owner="sse",quantile="0.9"} 0.00002
+pushscope_delivery_delay_seconds{owner="sse",quantile="0.99"} 0.0003
+pushscope_delivery_delay_seconds_sum{owner="sse"} 0.000006
+pushscope_delivery_delay_seconds_count{owner="sse"} 4
 "#;

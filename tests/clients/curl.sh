@@ -329,7 +329,7 @@ takes "/ledger" "GET, HEAD, OPTIONS"
 section='/metrics'
 ask "$url/metrics"
 check "Prometheus" '200 text/plain; version=0.0.4*' "$status $(field Content-Type)"
-check "bytes by kind" '*pushscope_sent_bytes_total{mechanism="sse",kind="payload"}*' "$content"
+check "bytes by kind" '*pushscope_sent_bytes_total{owner="sse",kind="payload"}*' "$content"
 takes "/metrics" "GET, HEAD, OPTIONS"
 
 section='/c/{channel}/receipts/{id}'

@@ -71,6 +71,10 @@ fn who_has_not_asked_yet_is_on_nobodys_account() {
     // The ledger is read before its own read is booked.
     assert_eq!(sum(&before, |account| call(account, "read")), 0);
     assert_eq!(sum(&before, |account| account.received.read), asker.len() as u64);
+    let unasked = before.unasked;
+    assert_eq!((unasked.connections, unasked.read), (2, begun.len() as u64));
+    assert_eq!((unasked.calls["accept"], unasked.calls["read"]), (2, 1));
+    assert!(unasked.held_bytes > 0);
     world.tell("halfway", rest);
     let sse = account(&mut world, "sse");
     let calls = ["accept", "epoll_ctl", "read", "send"].map(|name| call(&sse, name));

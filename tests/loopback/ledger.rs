@@ -53,7 +53,9 @@ fn the_kernels_figures_are_for_those_who_ask_for_them() {
         peers[1 - asking].get("/ledger");
         turn(&mut reactor);
         let told = statement(&peers[asking].response());
-        assert_eq!(sockets(&told), Some(4), "{told:?}");
+        let unasked = told.unasked.kernel_open.map_or(0, |kernel| kernel.sockets);
+        assert_eq!(sockets(&told).map(|sockets| sockets + unasked), Some(4), "{told:?}");
+        assert_eq!(unasked, told.unasked.connections);
         let plain = statement(&peers[1 - asking].response());
         assert!(plain.accounts.iter().all(|account| account.kernel_open.is_none()), "{plain:?}");
     }
