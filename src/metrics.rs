@@ -7,8 +7,8 @@
 //! ```
 //!
 //! Every series of an account has the label `owner`: a mechanism, `publish`, `request` or `loop`.
-//! The other labels are `kind`, `call` and `phase`. All of them have few values, which no client can
-//! add to. Units are bytes and seconds.
+//! The other labels are `kind`, `call` and `phase`. All of them have few values, which no client
+//! can add to. Units are bytes and seconds.
 
 use std::fmt::{self, Write};
 
