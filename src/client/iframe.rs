@@ -12,6 +12,7 @@ use crate::client::xhr_stream::DRAIN;
 use crate::id::Id;
 use crate::wire::json::{self, JsonError};
 use crate::wire::response::Answer;
+use crate::wire::script::{self, Call};
 
 /// A document that is still loading.
 #[derive(Debug)]
@@ -34,7 +35,7 @@ impl Mechanism for Iframe {
             if line.starts_with(DOCTYPE) || is_comment(line) {
                 continue;
             }
-            let (name, argument) = call(line).ok_or(ClientError::ScriptUnknown)?;
+            let Call { name, argument } = script::parse(line).ok_or(ClientError::ScriptUnknown)?;
             match name {
                 b"message" => out.message(json::parse_message(argument)?),
                 b"gap" => out.gap(json::parse_gap(argument)?),
@@ -54,14 +55,6 @@ impl Mechanism for Iframe {
     }
 }
 
-/// The name of the function that a script calls, and the one argument that it gives.
-fn call(line: &[u8]) -> Option<(&[u8], &[u8])> {
-    let call = line.strip_prefix(SCRIPT)?.strip_suffix(SCRIPT_END)?;
-    let at = memchr::memchr(b'(', call)?;
-    let (name, argument) = call.split_at_checked(at)?;
-    Some((name, argument.get(1..)?))
-}
-
 fn is_comment(line: &[u8]) -> bool {
     line.starts_with(b"<!--") && line.ends_with(b"-->")
 }
@@ -73,8 +66,6 @@ fn text(argument: &[u8]) -> Result<String, ClientError> {
 const HTML: &str = "text/html";
 /// How the first line begins; the padding follows in a comment.
 const DOCTYPE: &[u8] = b"<!doctype html>";
-const SCRIPT: &[u8] = b"<script>parent.pushscope.";
-const SCRIPT_END: &[u8] = b")</script>";
 
 #[cfg(test)]
 mod tests {

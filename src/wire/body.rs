@@ -2,6 +2,7 @@
 
 use crate::wire::chunked::{ChunkedError, Decoder, Step};
 use crate::wire::field::Content;
+use crate::wire::span::{Field, Part, Recorder, Silent};
 
 /// The content of one message, on its way in.
 ///
@@ -48,14 +49,27 @@ impl Body {
     /// # Errors
     /// [`BodyError::Chunked`]; a body that has failed stays failed.
     pub fn receive(&mut self, bytes: &[u8], content: &mut Vec<u8>) -> Result<Step, BodyError> {
+        self.receive_recorded(bytes, content, &mut Silent)
+    }
+
+    /// The same, said to a recorder.
+    pub fn receive_recorded(
+        &mut self,
+        bytes: &[u8],
+        content: &mut Vec<u8>,
+        rec: &mut impl Recorder,
+    ) -> Result<Step, BodyError> {
         match self {
             Self::Length { left } => {
                 let here = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
                 content.extend_from_slice(bytes.get(..here).unwrap_or_default());
                 *left -= here as u64;
+                rec.take(here, &CONTENT);
                 Ok(Step { taken: here, done: *left == 0 })
             }
-            Self::Chunked(decoder) => decoder.receive(bytes, content).map_err(BodyError::Chunked),
+            Self::Chunked(decoder) => {
+                decoder.receive_recorded(bytes, content, rec).map_err(BodyError::Chunked)
+            }
         }
     }
 
@@ -67,6 +81,14 @@ impl Body {
         }
     }
 }
+
+/// Content that a Content-Length has announced, or that the end of the connection ends.
+pub static CONTENT: Field = Field::text(
+    Part::Payload,
+    "content",
+    "RFC 9112 §6",
+    "What the message carries: the head has said how long it is.",
+);
 
 /// What a peer did wrong in a body.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]

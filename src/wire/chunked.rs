@@ -3,6 +3,9 @@
 use crate::limits::CHUNK_SIZE_DIGITS_MAX as SIZE_DIGITS_MAX;
 use crate::limits::{CHUNK_OVERHEAD_BYTES_MAX, TRAILER_BYTES_MAX, TRAILER_FIELDS_MAX};
 use crate::wire::field::is_tchar;
+use crate::wire::span::{Field, Recorder, Silent};
+
+pub mod fields;
 
 /// Undoes the chunked transfer coding of one body, however its bytes are cut.
 ///
@@ -71,10 +74,21 @@ impl Decoder {
     /// # Errors
     /// What the first wrong byte is; a decoder that has failed stays failed.
     pub fn receive(&mut self, bytes: &[u8], content: &mut Vec<u8>) -> Result<Step, ChunkedError> {
+        self.receive_recorded(bytes, content, &mut Silent)
+    }
+
+    /// The same, said to a recorder, a group for each chunk; after an error, up to the first wrong
+    /// byte.
+    pub fn receive_recorded(
+        &mut self,
+        bytes: &[u8],
+        content: &mut Vec<u8>,
+        rec: &mut impl Recorder,
+    ) -> Result<Step, ChunkedError> {
         if let Some(error) = self.failed {
             return Err(error);
         }
-        let step = self.walk(bytes, content);
+        let step = self.walk(bytes, content, rec);
         self.failed = step.err();
         step
     }
@@ -84,13 +98,19 @@ impl Decoder {
         self.state == State::Done
     }
 
-    fn walk(&mut self, bytes: &[u8], content: &mut Vec<u8>) -> Result<Step, ChunkedError> {
+    fn walk(
+        &mut self,
+        bytes: &[u8],
+        content: &mut Vec<u8>,
+        rec: &mut impl Recorder,
+    ) -> Result<Step, ChunkedError> {
         let mut rest = bytes;
         while self.state != State::Done {
             if self.state == State::Data {
                 let here = usize::try_from(self.size).unwrap_or(usize::MAX).min(rest.len());
                 let (data, after) = rest.split_at_checked(here).unwrap_or((rest, &[]));
                 content.extend_from_slice(data);
+                rec.take(data.len(), &fields::CHUNK_DATA);
                 self.size -= data.len() as u64;
                 self.left -= data.len() as u64;
                 rest = after;
@@ -102,15 +122,20 @@ impl Decoder {
             let Some((&byte, after)) = rest.split_first() else {
                 break;
             };
-            self.framing(byte)?;
+            self.framing(byte, rec)?;
             rest = after;
         }
         Ok(Step { taken: bytes.len() - rest.len(), done: self.is_done() })
     }
 
     /// Takes one byte that is not content.
-    fn framing(&mut self, byte: u8) -> Result<(), ChunkedError> {
-        let next = next(self.state, Class::of(byte))?;
+    fn framing(&mut self, byte: u8, rec: &mut impl Recorder) -> Result<(), ChunkedError> {
+        if self.state == State::Size {
+            rec.enter(&fields::CHUNK);
+        }
+        let next = next(self.state, Class::of(byte));
+        rec.take(1, next.map_or(&fields::WRONG, |next| self.state.field(next)));
+        let next = next?;
         match self.state {
             State::Trailer | State::Name | State::Value | State::LineLf | State::LastLf => {
                 self.trailer_bytes += 1;
@@ -131,6 +156,9 @@ impl Decoder {
                 }
             }
             _ => {}
+        }
+        if matches!(next, State::Size | State::Done) {
+            rec.leave();
         }
         let last_chunk = next == State::Data && self.size == 0;
         self.state = if last_chunk { State::Trailer } else { next };
@@ -193,6 +221,20 @@ enum State {
     Data,
     /// Nothing: the body is complete.
     Done,
+}
+
+impl State {
+    /// What a byte is that leads from here to there.
+    const fn field(self, next: Self) -> &'static Field {
+        match (self, next) {
+            (Self::Size | Self::Digits, Self::Digits) => &fields::CHUNK_SIZE,
+            (_, Self::Padding | Self::Extension) => &fields::CHUNK_EXT,
+            (_, Self::SizeLf) | (Self::SizeLf, _) => &fields::SIZE_END,
+            (Self::DataCr | Self::DataLf, _) => &fields::DATA_END,
+            (_, Self::LastLf) | (Self::LastLf, _) => &fields::TRAILER_END,
+            _ => &fields::TRAILER,
+        }
+    }
 }
 
 /// The kinds of bytes that framing tells apart: the columns of [`TABLE`].

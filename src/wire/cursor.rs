@@ -27,6 +27,11 @@ impl<'b> Cursor<'b> {
         self.taken
     }
 
+    /// Bytes that are left.
+    pub const fn left(&self) -> usize {
+        self.rest.len()
+    }
+
     /// The next `count` bytes.
     pub fn bytes(&mut self, count: usize) -> Option<&'b [u8]> {
         let (front, rest) = self.rest.split_at_checked(count)?;

@@ -6,6 +6,9 @@ use memchr::{memchr, memchr2};
 
 use crate::cost::Bytes;
 use crate::id;
+use crate::wire::span::{Recorder, Silent};
+
+pub mod fields;
 
 /// Reads an event stream as a user agent does, from bytes as they arrive.
 ///
@@ -44,6 +47,8 @@ pub struct Decoder {
     begun: bool,
     /// Whether a line has just ended with CR: LF would belong to it.
     behind_cr: bool,
+    /// Whether lines have come since the last empty one.
+    within: bool,
     /// The line that has no end yet.
     line: Vec<u8>,
     data: String,
@@ -62,6 +67,7 @@ impl Decoder {
             failed: None,
             begun: false,
             behind_cr: false,
+            within: false,
             line: Vec::new(),
             data: String::new(),
             event_type: String::new(),
@@ -81,10 +87,20 @@ impl Decoder {
         bytes: &[u8],
         into: &mut Vec<StreamEvent>,
     ) -> Result<(), EventStreamError> {
-        match self.failed {
-            Some(error) => Err(error),
-            None => self.take_lines(bytes, into).inspect_err(|&error| self.failed = Some(error)),
+        self.receive_recorded(bytes, into, &mut Silent)
+    }
+
+    /// The same, said to a recorder, a group for each event; a line is told when it has ended.
+    pub fn receive_recorded(
+        &mut self,
+        bytes: &[u8],
+        into: &mut Vec<StreamEvent>,
+        rec: &mut impl Recorder,
+    ) -> Result<(), EventStreamError> {
+        if let Some(error) = self.failed {
+            return Err(error);
         }
+        self.take_lines(bytes, into, rec).inspect_err(|&error| self.failed = Some(error))
     }
 
     /// The last event ID, with which a client resumes; empty until the server gives one.
@@ -101,11 +117,13 @@ impl Decoder {
         &mut self,
         bytes: &[u8],
         into: &mut Vec<StreamEvent>,
+        rec: &mut impl Recorder,
     ) -> Result<(), EventStreamError> {
         let mut rest = bytes;
         while let Some((&first, behind_first)) = rest.split_first() {
             if mem::take(&mut self.behind_cr) && first == LF {
                 rest = behind_first;
+                rec.take(1, &fields::LINE_END);
                 continue;
             }
             let end = memchr2(CR, LF, rest).unwrap_or(rest.len());
@@ -119,7 +137,7 @@ impl Decoder {
             rest = more;
 
             let mut line = mem::take(&mut self.line);
-            self.end_line(&line, into)?;
+            self.end_line(&line, into, rec)?;
             line.clear();
             self.line = line;
         }
@@ -130,17 +148,32 @@ impl Decoder {
         &mut self,
         line: &[u8],
         into: &mut Vec<StreamEvent>,
+        rec: &mut impl Recorder,
     ) -> Result<(), EventStreamError> {
         let mark = if mem::replace(&mut self.begun, true) { b"" } else { BYTE_ORDER_MARK };
+        let whole = line.len();
         let line = line.strip_prefix(mark).unwrap_or(line);
+        rec.take(whole - line.len(), &fields::BYTE_ORDER_MARK);
         if line.is_empty() {
+            rec.take(1, &fields::DISPATCH);
+            if self.data.is_empty() {
+                rec.is_control();
+            }
+            if mem::take(&mut self.within) {
+                rec.leave();
+            }
             self.dispatch(into);
             return Ok(());
+        }
+        if !mem::replace(&mut self.within, true) {
+            rec.enter(&fields::EVENT);
         }
         // A comment is a field without a name.
         let mut halves = line.splitn(2, |&byte| byte == b':');
         let field = halves.next().unwrap_or_default();
-        let value = halves.next().unwrap_or_default();
+        let value = halves.next();
+        record_line(field, value, rec);
+        let value = value.unwrap_or_default();
         let value = value.strip_prefix(b" ").unwrap_or(value);
         let text = String::from_utf8_lossy(value);
         match field {
@@ -173,6 +206,26 @@ impl Decoder {
         let name = if event_type.is_empty() { "message".into() } else { event_type };
         into.push(StreamEvent { name, data, last_event_id: self.last_event_id.clone() });
     }
+}
+
+/// Tells a line and its end.
+fn record_line(name: &[u8], value: Option<&[u8]>, rec: &mut impl Recorder) {
+    let (name_field, value_field) = match name {
+        b"data" => (&fields::DATA_NAME, &fields::DATA),
+        b"event" => (&fields::EVENT_NAME, &fields::VALUE),
+        b"id" => (&fields::ID_NAME, &fields::VALUE),
+        b"retry" => (&fields::RETRY_NAME, &fields::VALUE),
+        b"" => (&fields::NAME, &fields::COMMENT),
+        _ => (&fields::NAME, &fields::VALUE),
+    };
+    rec.take(name.len(), name_field);
+    if let Some(value) = value {
+        let text = value.strip_prefix(b" ").unwrap_or(value);
+        rec.take(1, &fields::COLON);
+        rec.take(value.len() - text.len(), &fields::SPACE);
+        rec.take(text.len(), value_field);
+    }
+    rec.take(1, &fields::LINE_END);
 }
 
 /// An event as a user agent dispatches it.

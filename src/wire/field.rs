@@ -7,6 +7,10 @@ use memchr::memchr;
 
 use crate::id;
 use crate::limits::{FIELDS_MAX, HEAD_BYTES_MAX};
+use crate::wire::span::Recorder;
+
+pub mod fields;
+pub mod known;
 
 /// The field lines of a head, in the order in which they came.
 ///
@@ -210,7 +214,11 @@ impl Lines {
     /// Checks the lines of `head` that are complete by now; `Some` is where the blank line ends.
     ///
     /// A line is refused when its end is there, not when the whole head is.
-    pub(super) fn advance(&mut self, head: &[u8]) -> Result<Option<usize>, FieldError> {
+    pub(super) fn advance(
+        &mut self,
+        head: &[u8],
+        rec: &mut impl Recorder,
+    ) -> Result<Option<usize>, FieldError> {
         let window = window(head);
         while let Some(distance) = memchr(b'\n', window.get(self.at..).unwrap_or_default()) {
             let end = self.at + distance;
@@ -219,9 +227,11 @@ impl Lines {
             self.at = end + 1;
             self.from = self.at;
             if line.is_empty() {
+                rec.take(2, &fields::HEAD_END);
                 return Ok(Some(self.at));
             }
-            check(line)?;
+            let value_at = check(line)?;
+            record_line(line, value_at, rec);
             self.count += 1;
             if self.count > FIELDS_MAX {
                 return Err(FieldError::LinesTooMany);
@@ -329,8 +339,28 @@ pub(super) fn is_control(byte: u8) -> bool {
     byte.is_ascii_control() && byte != b'\t'
 }
 
-/// Checks a line without its CRLF. It must agree with httparse on what is right.
-fn check(line: &[u8]) -> Result<(), FieldError> {
+/// Tells a field line of which the value, and the white space around it, begins there.
+fn record_line<R: Recorder>(line: &[u8], value_at: usize, rec: &mut R) {
+    if !R::ON {
+        return;
+    }
+    let (name, value) = line.split_at_checked(value_at).unwrap_or((line, &[]));
+    let name = name.strip_suffix(b":").unwrap_or(name);
+    let behind = value.trim_ascii_start().len();
+    let text = value.trim_ascii().len();
+    rec.enter(known::line(name));
+    rec.take(name.len(), &fields::NAME);
+    rec.take(1, &fields::COLON);
+    rec.take(value.len() - behind, &fields::OWS);
+    rec.take(text, &fields::VALUE);
+    rec.take(behind - text, &fields::OWS);
+    rec.take(2, &fields::LINE_END);
+    rec.leave();
+}
+
+/// Checks a line without its CRLF, and says where its value begins. It must agree with httparse on
+/// what is right.
+fn check(line: &[u8]) -> Result<usize, FieldError> {
     // RFC 9112 §2.2: "A recipient of such a bare CR MUST consider that element to be invalid or
     // replace each bare CR with SP before processing the element or forwarding the message."
     if memchr(b'\r', line).is_some() {
@@ -357,7 +387,7 @@ fn check(line: &[u8]) -> Result<(), FieldError> {
     if value.iter().fold(false, |found, &byte| found | is_control(byte)) {
         return Err(FieldError::ValueControl);
     }
-    Ok(())
+    Ok(colon + 1)
 }
 
 /// Which bytes are `tchar`.

@@ -5,7 +5,8 @@ use httparse::Status;
 use crate::limits::{EMPTY_LINES_MAX, HEAD_BYTES_MAX, METHOD_BYTES_MAX, TARGET_BYTES_MAX};
 use crate::wire::cursor::Parse;
 pub use crate::wire::field::{Content, FieldError, Fields, Room, Version, room};
-use crate::wire::field::{Framing, Lines, is, is_tchar, members, window};
+use crate::wire::field::{Framing, Lines, fields, is, is_tchar, members, window};
+use crate::wire::span::{Recorder, Silent};
 use crate::wire::target;
 
 /// A request head, borrowed from the bytes that it was parsed from.
@@ -91,10 +92,23 @@ pub fn parse<'b, 'r>(
     scan: &mut Scan,
     room: &'r mut Room<'b>,
 ) -> Result<Parse<Head<'b, 'r>>, HeadError> {
+    parse_recorded(bytes, scan, room, &mut Silent)
+}
+
+/// The same, said to a recorder, line by line as they come; after an error, up to the line or the
+/// part of the request line that is wrong.
+pub fn parse_recorded<'b, 'r, R: Recorder>(
+    bytes: &'b [u8],
+    scan: &mut Scan,
+    room: &'r mut Room<'b>,
+    rec: &mut R,
+) -> Result<Parse<Head<'b, 'r>>, HeadError> {
     let mut head = window(bytes);
-    let first = *scan == Scan::default() && !matches!(bytes.first(), Some(b'\r' | b'\n'));
+    let is_new = *scan == Scan::default() && !matches!(bytes.first(), Some(b'\r' | b'\n'));
+    // The scan alone tells what it finds.
+    let first = is_new && !R::ON;
     if !first {
-        match scan.advance(bytes)? {
+        match scan.advance(bytes, rec)? {
             Some(end) => head = head.get(..end).unwrap_or(head),
             None => return Ok(Parse::Partial),
         }
@@ -102,7 +116,7 @@ pub fn parse<'b, 'r>(
     let parsed = parse_whole(head, room);
     if first && !matches!(parsed, Ok(Parse::Complete(..))) {
         // The scan alone says what is wrong, and where first: so cuts change nothing.
-        if scan.advance(bytes)?.is_none() {
+        if scan.advance(bytes, rec)?.is_none() {
             return Ok(Parse::Partial);
         }
     }
@@ -118,24 +132,32 @@ pub struct Scan {
 
 impl Scan {
     /// Scans what has come since; `Some` is where the head ends.
-    fn advance(&mut self, bytes: &[u8]) -> Result<Option<usize>, HeadError> {
+    fn advance(
+        &mut self,
+        bytes: &[u8],
+        rec: &mut impl Recorder,
+    ) -> Result<Option<usize>, HeadError> {
         let window = window(bytes);
         if self.place == Place::First {
-            self.method(window)?;
+            self.method(window, rec)?;
         }
         if self.place == Place::Target {
-            self.target(window)?;
+            self.target(window, rec)?;
         }
         if self.place == Place::Version {
-            self.version(window)?;
+            self.version(window, rec)?;
         }
-        if self.place == Place::Fields {
-            return Ok(self.lines.advance(window)?);
+        if self.place != Place::Fields {
+            return Ok(None);
         }
-        Ok(None)
+        let end = self.lines.advance(window, rec)?;
+        if end.is_some() {
+            rec.leave();
+        }
+        Ok(end)
     }
 
-    fn method(&mut self, window: &[u8]) -> Result<(), HeadError> {
+    fn method(&mut self, window: &[u8], rec: &mut impl Recorder) -> Result<(), HeadError> {
         let Lines { at, from, .. } = &mut self.lines;
         while let Some(&byte) = window.get(*at) {
             match byte {
@@ -148,12 +170,16 @@ impl Scan {
                         None => return Ok(()),
                     }
                     *from = *at;
+                    rec.take(2, &fields::EMPTY_LINE);
                     if *from > EMPTY_LINES_MAX * 2 {
                         return Err(HeadError::EmptyLinesTooMany);
                     }
                 }
                 b'\n' => return Err(HeadError::Field(FieldError::LfBare)),
                 b' ' if at > from => {
+                    rec.enter(&fields::REQUEST);
+                    rec.take(*at - *from, &fields::METHOD);
+                    rec.take(1, &fields::SPACE);
                     *at += 1;
                     *from = *at;
                     self.place = Place::Target;
@@ -167,7 +193,7 @@ impl Scan {
         Ok(())
     }
 
-    fn target(&mut self, window: &[u8]) -> Result<(), HeadError> {
+    fn target(&mut self, window: &[u8], rec: &mut impl Recorder) -> Result<(), HeadError> {
         let Lines { at, from, .. } = &mut self.lines;
         let come = window.get(*at..).unwrap_or_default();
         *at += come.iter().take_while(|byte| byte.is_ascii_graphic()).count();
@@ -180,6 +206,8 @@ impl Scan {
             None => Ok(()),
             Some(b' ') if at == from => Err(HeadError::TargetMissing),
             Some(b' ') => {
+                rec.take(*at - *from, &fields::TARGET);
+                rec.take(1, &fields::SPACE);
                 *at += 1;
                 *from = *at;
                 self.place = Place::Version;
@@ -190,7 +218,7 @@ impl Scan {
         }
     }
 
-    fn version(&mut self, window: &[u8]) -> Result<(), HeadError> {
+    fn version(&mut self, window: &[u8], rec: &mut impl Recorder) -> Result<(), HeadError> {
         let line = window.get(self.lines.from..).unwrap_or_default();
         for (index, (&byte, &right)) in line.iter().zip(VERSION_LINE).enumerate() {
             if byte == right || (index == 7 && byte == b'0') {
@@ -206,6 +234,8 @@ impl Scan {
         if line.len() >= VERSION_LINE.len() {
             self.lines.at = self.lines.from + VERSION_LINE.len();
             self.lines.from = self.lines.at;
+            rec.take(VERSION_LINE.len() - 2, &fields::VERSION);
+            rec.take(2, &fields::LINE_END);
             self.place = Place::Fields;
         }
         Ok(())

@@ -7,8 +7,9 @@ use crate::limits::HEAD_BYTES_MAX;
 use crate::wire::cursor::Parse;
 use crate::wire::date::Date;
 use crate::wire::field::{Content, FieldError, Fields, Framing, Room, Version};
-use crate::wire::field::{is_control, is_tchar, window};
+use crate::wire::field::{fields, is_control, is_tchar, window};
 use crate::wire::head::{Method, Place, Scan};
+use crate::wire::span::{Recorder, Silent};
 
 /// A response head that is being written.
 ///
@@ -193,16 +194,29 @@ pub fn parse<'b, 'r>(
     scan: &mut Scan,
     room: &'r mut Room<'b>,
 ) -> Result<Parse<Answer<'b, 'r>>, AnswerError> {
+    parse_recorded(bytes, method, scan, room, &mut Silent)
+}
+
+/// The same, said to a recorder, line by line as they come; after an error, up to the line that is
+/// wrong.
+pub fn parse_recorded<'b, 'r>(
+    bytes: &'b [u8],
+    method: Method,
+    scan: &mut Scan,
+    room: &'r mut Room<'b>,
+    rec: &mut impl Recorder,
+) -> Result<Parse<Answer<'b, 'r>>, AnswerError> {
     let window = window(bytes);
     if scan.place == Place::First {
-        status_line(scan, window)?;
+        status_line(scan, window, rec)?;
     }
     if scan.place != Place::Fields {
         return Ok(Parse::Partial);
     }
-    let Some(end) = scan.lines.advance(window)? else {
+    let Some(end) = scan.lines.advance(window, rec)? else {
         return Ok(Parse::Partial);
     };
+    rec.leave();
     let head = window.get(..end).unwrap_or(window);
     let mut response = httparse::Response::new(&mut []);
     let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(
@@ -329,7 +343,7 @@ fn content(status: u16, method: Method, announced: Content) -> Answered {
 }
 
 /// Checks the status line as it comes, and moves the scan behind it.
-fn status_line(scan: &mut Scan, window: &[u8]) -> Result<(), AnswerError> {
+fn status_line(scan: &mut Scan, window: &[u8], rec: &mut impl Recorder) -> Result<(), AnswerError> {
     for (index, (&byte, &right)) in window.iter().zip(VERSION).enumerate() {
         if byte == right || (index == 7 && byte == b'0') {
             continue;
@@ -363,6 +377,14 @@ fn status_line(scan: &mut Scan, window: &[u8]) -> Result<(), AnswerError> {
         }
         _ => return Err(AnswerError::StatusInvalid),
     }
+    rec.enter(&fields::RESPONSE);
+    rec.take(VERSION.len() - 1, &fields::VERSION);
+    rec.take(1, &fields::SPACE);
+    rec.take(3, &fields::STATUS);
+    let phrase = line.len() - 3;
+    rec.take(phrase.min(1), &fields::SPACE);
+    rec.take(phrase.saturating_sub(1), &fields::REASON);
+    rec.take(2, &fields::LINE_END);
     lines.at = end + 1;
     lines.from = lines.at;
     scan.place = Place::Fields;

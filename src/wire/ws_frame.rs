@@ -3,6 +3,9 @@
 use std::fmt;
 
 use crate::wire::cursor::{Cursor, Parse};
+use crate::wire::span::{Recorder, Silent};
+
+pub mod fields;
 
 /// The head of a frame: everything in front of its payload.
 ///
@@ -53,24 +56,49 @@ pub struct FrameHead {
 /// assert_eq!(parse(&frame[..5], Role::Client), Ok(Parse::Partial));
 /// ```
 pub fn parse(bytes: &[u8], from: Role) -> Result<Parse<FrameHead>, FrameError> {
+    parse_recorded(bytes, from, &mut Silent)
+}
+
+/// The same, said to a recorder: the frame is entered and its head is told; after an error, as far
+/// as the field that is wrong. An unfinished head is not told.
+pub fn parse_recorded(
+    bytes: &[u8],
+    from: Role,
+    rec: &mut impl Recorder,
+) -> Result<Parse<FrameHead>, FrameError> {
     let mut cursor = Cursor::new(bytes);
-    Ok(match parse_head(&mut cursor, from)? {
+    let mark = rec.mark();
+    Ok(match parse_head(&mut cursor, from, rec)? {
         Some(head) => Parse::Complete(head, cursor.taken()),
-        None => Parse::Partial,
+        None => {
+            rec.rewind(mark);
+            Parse::Partial
+        }
     })
 }
 
-fn parse_head(cursor: &mut Cursor<'_>, from: Role) -> Result<Option<FrameHead>, FrameError> {
+fn parse_head(
+    cursor: &mut Cursor<'_>,
+    from: Role,
+    rec: &mut impl Recorder,
+) -> Result<Option<FrameHead>, FrameError> {
     let Some(first) = cursor.u8() else { return Ok(None) };
+    rec.enter(&fields::FRAME);
+    rec.bits(1, &fields::FIN);
+    rec.bits(3, &fields::RSV);
     // "MUST be 0 unless an extension is negotiated that defines meanings for non-zero values."
     if first & RSV_BITS != 0 {
         return Err(FrameError::ReservedBitSet);
     }
     // "If an unknown opcode is received, the receiving endpoint MUST _Fail the WebSocket
     // Connection_."
+    rec.bits(4, &fields::OPCODE);
     let Some(opcode) = Opcode::from_bits(first & OPCODE_BITS) else {
         return Err(FrameError::OpcodeReserved);
     };
+    if opcode.is_control() {
+        rec.is_control();
+    }
     let fin = first & FIN_BIT != 0;
     // "All control frames MUST have a payload length of 125 bytes or less and MUST NOT be
     // fragmented."
@@ -79,6 +107,7 @@ fn parse_head(cursor: &mut Cursor<'_>, from: Role) -> Result<Option<FrameHead>, 
     }
 
     let Some(second) = cursor.u8() else { return Ok(None) };
+    rec.bits(1, &fields::MASK);
     match (from, second & MASK_BIT != 0) {
         // "The server MUST close the connection upon receiving a frame that is not masked."
         (Role::Client, false) => return Err(FrameError::MaskMissing),
@@ -87,12 +116,13 @@ fn parse_head(cursor: &mut Cursor<'_>, from: Role) -> Result<Option<FrameHead>, 
         (Role::Client, true) | (Role::Server, false) => {}
     }
     let short = second & LENGTH_BITS;
+    rec.bits(7, &fields::LENGTH);
     if opcode.is_control() && usize::from(short) > CONTROL_BYTES_MAX {
         return Err(FrameError::ControlTooLong);
     }
     let length = match short {
-        LENGTH_IN_2 => parse_length_in_2(cursor)?,
-        LENGTH_IN_8 => parse_length_in_8(cursor)?,
+        LENGTH_IN_2 => parse_length_in_2(cursor, rec)?,
+        LENGTH_IN_8 => parse_length_in_8(cursor, rec)?,
         short => Some(u64::from(short)),
     };
     let Some(length) = length else { return Ok(None) };
@@ -101,21 +131,36 @@ fn parse_head(cursor: &mut Cursor<'_>, from: Role) -> Result<Option<FrameHead>, 
         Role::Server => None,
         Role::Client => match cursor.array() {
             None => return Ok(None),
-            key => key,
+            key => {
+                rec.take(4, &fields::MASKING_KEY);
+                key
+            }
         },
     };
     Ok(Some(FrameHead { fin, opcode, masking_key, length }))
 }
 
-fn parse_length_in_2(cursor: &mut Cursor<'_>) -> Result<Option<u64>, FrameError> {
-    match cursor.u16() {
+fn parse_length_in_2(
+    cursor: &mut Cursor<'_>,
+    rec: &mut impl Recorder,
+) -> Result<Option<u64>, FrameError> {
+    let length = cursor.u16();
+    if length.is_some() {
+        rec.take(2, &fields::LENGTH_16);
+    }
+    match length {
         // "Note that in all cases, the minimal number of bytes MUST be used to encode the length."
         Some(0..=0x7d) => Err(FrameError::LengthNotMinimal),
         length => Ok(length.map(u64::from)),
     }
 }
 
-fn parse_length_in_8(cursor: &mut Cursor<'_>) -> Result<Option<u64>, FrameError> {
+fn parse_length_in_8(
+    cursor: &mut Cursor<'_>,
+    rec: &mut impl Recorder,
+) -> Result<Option<u64>, FrameError> {
+    // What is wrong may be certain before all of it is there.
+    rec.take(cursor.left().min(8), &fields::LENGTH_64);
     let mut ahead = *cursor;
     // "(the most significant bit MUST be 0)"
     if matches!(ahead.u8(), Some(0x80..)) {
@@ -232,6 +277,15 @@ pub fn mask(payload: &mut [u8], mut key: [u8; 4], at: usize) {
 /// assert_eq!(parse_close(b"\x03\xe9bye"), Ok(Some((CloseCode::GOING_AWAY, "bye"))));
 /// ```
 pub fn parse_close(payload: &[u8]) -> Result<Option<(CloseCode, &str)>, FrameError> {
+    parse_close_recorded(payload, &mut Silent)
+}
+
+/// The same, said to a recorder.
+pub fn parse_close_recorded<'b>(
+    payload: &'b [u8],
+    rec: &mut impl Recorder,
+) -> Result<Option<(CloseCode, &'b str)>, FrameError> {
+    rec.take(payload.len().min(2), &fields::STATUS_CODE);
     // "If there is a body, the first two bytes of the body MUST be a 2-byte unsigned integer (in
     // network byte order) representing a status code."
     let (code, reason) = match payload.split_first_chunk() {
@@ -240,6 +294,7 @@ pub fn parse_close(payload: &[u8]) -> Result<Option<(CloseCode, &str)>, FrameErr
         None => return Err(FrameError::CloseCodeCutOff),
     };
     let code = CloseCode::received(code).ok_or(FrameError::CloseCodeReserved)?;
+    rec.take(reason.len(), &fields::REASON);
     let reason = str::from_utf8(reason).map_err(|_| FrameError::CloseReasonNotUtf8)?;
     Ok(Some((code, reason)))
 }

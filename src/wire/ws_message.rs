@@ -1,10 +1,12 @@
 //! WebSocket messages, put together from the bytes of one connection (RFC 6455 §5.4–5.6, §8.1).
 
-use std::{fmt, mem};
+use std::mem;
 
 use crate::cost::Bytes;
 use crate::limits::FRAGMENTS_MAX;
 use crate::wire::cursor::Parse;
+use crate::wire::short::Short;
+use crate::wire::span::{Field, Recorder, Silent};
 use crate::wire::ws_frame::{
     self, CONTROL_BYTES_MAX, CloseCode, FrameError, FrameHead, Opcode, Role, mask, parse_close,
 };
@@ -61,10 +63,20 @@ impl Assembler {
         bytes: &[u8],
         message_bytes_max: usize,
     ) -> Result<Received, MessageError> {
+        self.receive_recorded(bytes, message_bytes_max, &mut Silent)
+    }
+
+    /// The same, said to a recorder, a group for each frame.
+    pub fn receive_recorded(
+        &mut self,
+        bytes: &[u8],
+        message_bytes_max: usize,
+        rec: &mut impl Recorder,
+    ) -> Result<Received, MessageError> {
         if let Some(error) = self.failed {
             return Err(error);
         }
-        self.take_frames(bytes, message_bytes_max).inspect_err(|&error| {
+        self.take_frames(bytes, message_bytes_max, rec).inspect_err(|&error| {
             *self = Self { failed: Some(error), ..Self::new(self.from) };
         })
     }
@@ -73,6 +85,7 @@ impl Assembler {
         &mut self,
         bytes: &[u8],
         message_bytes_max: usize,
+        rec: &mut impl Recorder,
     ) -> Result<Received, MessageError> {
         let mut rest = bytes;
         let mut parsed = Bytes::ZERO;
@@ -80,7 +93,7 @@ impl Assembler {
             let arriving = self.unfinished.as_mut().and_then(|unfinished| unfinished.frame.take());
             let (mut frame, head_bytes) = match arriving {
                 Some(frame) => (frame, 0),
-                None => match ws_frame::parse(rest, self.from)? {
+                None => match ws_frame::parse_recorded(rest, self.from, rec)? {
                     Parse::Partial => {
                         let taken = bytes.len() - rest.len();
                         return Ok(Received { taken, parsed, message: None });
@@ -95,6 +108,10 @@ impl Assembler {
             rest = after;
             frame.left -= payload.len();
             parsed += frame.bytes(head_bytes, payload.len());
+            rec.take(payload.len(), payload_field(self.from));
+            if frame.left == 0 {
+                rec.leave();
+            }
             let message = self.take_payload(frame, payload)?;
             self.unfinished.take_if(|unfinished| unfinished.is_over());
             if message.is_some() || rest.is_empty() {
@@ -274,6 +291,14 @@ fn control_message(opcode: Opcode, payload: Control) -> Result<Message, MessageE
     })
 }
 
+/// What the payload of a frame is on the wire.
+const fn payload_field(from: Role) -> &'static Field {
+    match from {
+        Role::Client => &ws_frame::fields::MASKED,
+        Role::Server => &ws_frame::fields::PAYLOAD,
+    }
+}
+
 fn append_unmasked(payload: &[u8], key: [u8; 4], into: &mut Vec<u8>) {
     let start = into.len();
     into.extend_from_slice(payload);
@@ -309,51 +334,6 @@ pub enum Message {
 
 /// The payload of a control frame.
 pub type Control = Short<CONTROL_BYTES_MAX>;
-
-/// At most `N` bytes, and at most 255, without heap.
-#[derive(Clone, Copy)]
-pub struct Short<const N: usize> {
-    length: u8,
-    bytes: [u8; N],
-}
-
-impl<const N: usize> Short<N> {
-    /// The bytes that are there.
-    pub fn as_slice(&self) -> &[u8] {
-        self.bytes.get(..usize::from(self.length)).unwrap_or_default()
-    }
-
-    /// Appends what there is room for: whoever calls has compared lengths.
-    fn append(&mut self, payload: &[u8], key: [u8; 4]) {
-        debug_assert!(self.as_slice().len() + payload.len() <= N.min(255));
-        let unmasked = payload.iter().zip(key.into_iter().cycle()).map(|(byte, key)| byte ^ key);
-        let room = self.bytes.iter_mut().skip(usize::from(self.length));
-        for (room, byte) in room.zip(unmasked) {
-            *room = byte;
-            self.length += 1;
-        }
-    }
-}
-
-impl<const N: usize> Default for Short<N> {
-    fn default() -> Self {
-        Self { length: 0, bytes: [0; N] }
-    }
-}
-
-impl<const N: usize> PartialEq for Short<N> {
-    fn eq(&self, other: &Self) -> bool {
-        self.as_slice() == other.as_slice()
-    }
-}
-
-impl<const N: usize> Eq for Short<N> {}
-
-impl<const N: usize> fmt::Debug for Short<N> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.as_slice().fmt(f)
-    }
-}
 
 /// A frame whose payload is arriving.
 #[derive(Debug)]
@@ -410,7 +390,8 @@ impl Text {
     /// A `String` takes only what is already known to be UTF-8, so pieces are unmasked and
     /// validated beside it; going over the whole message again at its end would cost more.
     fn append(&mut self, payload: &[u8], key: [u8; 4]) -> Result<(), MessageError> {
-        let mut piece = Vec::with_capacity(payload.len().min(PIECE_BYTES) + self.cut.bytes.len());
+        let mut piece =
+            Vec::with_capacity(payload.len().min(PIECE_BYTES) + self.cut.as_slice().len());
         // As pieces are whole words, the key begins anew with each of them.
         for masked in payload.chunks(PIECE_BYTES) {
             piece.clear();
