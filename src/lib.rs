@@ -45,6 +45,7 @@
 //!   route       what stands at an address
 //!   site        the pages
 //!   origin      whose pages may connect
+//!   dissect     what each byte of a conversation is for, said by the codecs that serve
 //! mechanisms
 //!   mech        the closed list of them, and CARDS
 //!   mould       the trait, the card, what a mechanism is given and what it leaves
@@ -84,6 +85,7 @@ pub mod client;
 pub mod clock;
 pub mod conn;
 pub mod cost;
+pub mod dissect;
 pub mod engine;
 pub mod event;
 pub mod fault;

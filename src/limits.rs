@@ -114,6 +114,12 @@ pub const HISTORY_ALL_BYTES_LEFT: usize = HISTORY_ALL_BYTES_MAX / 16 * 15;
 pub const PENDING_MAX: usize = 64;
 /// Bytes of a message that does not wait for the end of a turn.
 pub const PENDING_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of a dissected unit that are kept until it is whole: of more, a part is told.
+pub const DISSECT_UNIT_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of a message that is dissected: more than we take ourselves, as others may.
+pub const DISSECT_MESSAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Requests without an answer that a dissector remembers.
+pub const DISSECT_ASKED_MAX: usize = 1024;
 /// Time, in microseconds per open connection, for which the kernel is not asked about all of them
 /// again: asking takes 4 µs for each, so it is at most a tenth of the loop's time.
 pub const WITNESS_US_EACH: u64 = 40;

@@ -1,0 +1,252 @@
+//! A conversation, dissected: what every byte of both directions of a connection is for.
+//!
+//! The bytes go through the codecs that serve, which say as they go what they have found
+//! ([`crate::wire::span`]). What comes out is told in units, each a head, a chunk, a frame or a
+//! run of content, and each in layers: the bytes as they were on the wire, what they carry, and
+//! what that carries in turn.
+//!
+//! ```text
+//!   TCP ─▶ request head                 TCP ─▶ response head
+//!       ─▶ content ─▶ JSON                  ─▶ chunk ─▶ event | script | line ─▶ JSON
+//!       ─▶ frame   ─▶ unmasked payload      ─▶ frame ─▶ payload
+//! ```
+
+mod carried;
+mod json;
+pub mod shape;
+mod side;
+mod words;
+
+use std::collections::VecDeque;
+
+use crate::wire::head::Method;
+use crate::wire::span::{Part, Span};
+use crate::wire::ws_frame::Role;
+use side::Side;
+
+/// Dissects both directions of one connection, as their bytes come.
+#[derive(Debug)]
+pub struct Dissector {
+    client: Side,
+    server: Side,
+    shared: Shared,
+}
+
+/// What one direction knows of the other.
+#[derive(Debug, Default)]
+struct Shared {
+    /// Requests that have no answer yet.
+    asked: VecDeque<Asked>,
+    /// What the server has said to a request for an upgrade.
+    upgrade: Upgrade,
+    /// Only one direction is there: what the other says is guessed.
+    is_alone: bool,
+}
+
+/// A request that awaits its answer.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    method: Method,
+    is_upgrade: bool,
+}
+
+/// Whether the connection speaks WebSocket.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+enum Upgrade {
+    /// Nobody knows yet.
+    #[default]
+    Open,
+    /// It does.
+    Agreed,
+    /// It was refused.
+    Refused,
+}
+
+/// What a direction begins with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Protocol {
+    /// A head.
+    Http,
+    /// A chunk.
+    Chunked,
+    /// An event stream, without anything around it.
+    EventStream,
+    /// A frame.
+    WebSocket,
+}
+
+impl Protocol {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Http, Self::Chunked, Self::EventStream, Self::WebSocket];
+
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Chunked => "chunked",
+            Self::EventStream => "sse",
+            Self::WebSocket => "websocket",
+        }
+    }
+
+    /// What the first bytes look like, and who has sent them; none when they look like nothing.
+    pub fn guess(bytes: &[u8]) -> Option<(Self, Role)> {
+        words::guess(bytes)
+    }
+}
+
+impl Dissector {
+    /// Of a connection that begins with a request.
+    pub fn new() -> Self {
+        Self::beginning(Protocol::Http)
+    }
+
+    /// Of a connection of which both directions begin with this.
+    pub fn beginning(protocol: Protocol) -> Self {
+        Self {
+            client: Side::new(Role::Client, protocol),
+            server: Side::new(Role::Server, protocol),
+            shared: Shared::default(),
+        }
+    }
+
+    /// Of bytes of one side alone: what the other has said is guessed from them.
+    pub fn alone(protocol: Protocol) -> Self {
+        let mut dissector = Self::beginning(protocol);
+        dissector.shared.is_alone = true;
+        dissector
+    }
+
+    /// Takes bytes that one side has sent, and tells the units that are whole with them.
+    pub fn receive(&mut self, from: Role, bytes: &[u8], units: &mut Vec<Unit>) {
+        self.side(from).add(bytes);
+        self.advance(units);
+    }
+
+    /// One side sends nothing more: what is unfinished is told as such.
+    pub fn end(&mut self, from: Role, units: &mut Vec<Unit>) {
+        self.shared.is_alone |= from == Role::Server;
+        self.advance(units);
+        self.side(from).end(units);
+    }
+
+    /// What of one side has no unit yet.
+    pub fn waiting(&self, from: Role) -> usize {
+        match from {
+            Role::Client => self.client.waiting(),
+            Role::Server => self.server.waiting(),
+        }
+    }
+
+    fn advance(&mut self, units: &mut Vec<Unit>) {
+        // An answer may tell what follows a request, and a request what its answer is.
+        while {
+            self.client.advance(&mut self.shared, units);
+            let before = self.shared.upgrade;
+            self.server.advance(&mut self.shared, units);
+            self.shared.upgrade != before
+        } {}
+    }
+
+    fn side(&mut self, from: Role) -> &mut Side {
+        match from {
+            Role::Client => &mut self.client,
+            Role::Server => &mut self.server,
+        }
+    }
+}
+
+impl Default for Dissector {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What belongs together on the wire, dissected.
+#[derive(Clone, Debug)]
+pub struct Unit {
+    /// Who has sent it.
+    pub from: Role,
+    /// Bytes of that direction in front of it.
+    pub offset: u64,
+    /// What it is.
+    pub name: &'static str,
+    /// What it says, in a few words.
+    pub summary: String,
+    /// The bytes as they were on the wire, and what they carry.
+    pub layers: Vec<Layer>,
+    /// The first rule that it breaks; nothing behind it is read.
+    pub violation: Option<Violation>,
+}
+
+impl Unit {
+    /// Its bytes on the wire.
+    pub fn bytes(&self) -> &[u8] {
+        self.layers.first().map_or(&[], |layer| &layer.bytes)
+    }
+
+    /// Bytes on the wire that are this, without what is framing within a payload.
+    pub fn share(&self, part: Part) -> usize {
+        self.layers.first().map_or(0, |layer| layer.share(part))
+    }
+}
+
+/// Bytes, and what they are.
+#[derive(Clone, Debug)]
+pub struct Layer {
+    /// What kind of bytes.
+    pub name: &'static str,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// What they are: the leaves tile them.
+    pub spans: Vec<Span>,
+}
+
+impl Layer {
+    /// The bytes of a span.
+    pub fn of(&self, span: &Span) -> &[u8] {
+        self.bytes.get(span.start..span.end).unwrap_or_default()
+    }
+
+    /// What the span says.
+    pub fn value(&self, span: &Span) -> String {
+        span.field.reading.value(self.of(span), span.bits)
+    }
+
+    /// How many of its bytes are this; a byte that several fields share is its first one's.
+    pub fn share(&self, part: Part) -> usize {
+        let leaves = self.spans.iter().filter(|span| !span.is_group && span.part == part);
+        let bytes = |span: &Span| match span.bits {
+            Some(bits) if bits.from > 0 => 0,
+            _ => span.end - span.start,
+        };
+        leaves.map(bytes).sum()
+    }
+}
+
+/// A rule that was broken.
+#[derive(Clone, Copy, Debug)]
+pub struct Violation {
+    /// Its name in the reason table.
+    pub name: &'static str,
+    /// The clause that was broken; empty where the bound is ours.
+    pub clause: &'static str,
+    /// What a person reads.
+    pub message: &'static str,
+    /// What must be answered.
+    pub answer: Remedy,
+}
+
+/// What whoever receives a violation must do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Remedy {
+    /// A server answers with this status, and closes.
+    Status(u16),
+    /// Either side sends a Close frame with this code, and closes.
+    Close(u16),
+    /// A client closes the connection: there is nobody to be told.
+    Hang,
+}
+
+#[cfg(test)]
+mod tests;
