@@ -89,27 +89,32 @@ impl Carried {
         }
         let content = content(wire);
         let bytes = content.len();
-        layers.extend(self.content(&content));
-        match layers.get(1..).and_then(<[Layer]>::last) {
-            Some(layer) => words(layer),
-            None if bytes == 0 => "the end".to_owned(),
-            None => format!("{bytes} bytes"),
+        self.content(&content, layers);
+        match layers.get(1..) {
+            Some([_, objects @ ..]) if !objects.is_empty() => {
+                let said: Vec<String> = objects.iter().map(words).collect();
+                said.join(" ")
+            }
+            Some([layer, ..]) => words(layer),
+            _ if bytes == 0 => "the end".to_owned(),
+            _ => format!("{bytes} bytes"),
         }
     }
 
     /// What content is, as far as it can be told by now.
-    fn content(&mut self, content: &[u8]) -> Option<Layer> {
+    fn content(&mut self, content: &[u8], layers: &mut Vec<Layer>) {
         if self.kind == Kind::Unknown && !content.is_empty() {
             self.kind = Kind::guess(content);
         }
+        let mut events = Vec::new();
         match self.kind {
-            Kind::Opaque | Kind::Unknown => return None,
+            Kind::Opaque | Kind::Unknown => return,
             Kind::EventStream => {
                 self.bytes.extend_from_slice(content);
-                let mut events = Vec::new();
                 if self.decoder.receive_recorded(content, &mut events, &mut self.tape).is_err() {
-                    self.kind = Kind::Opaque;
-                    return None;
+                    layers.extend(self.layer());
+                    *self = Self::new(Kind::Opaque);
+                    return;
                 }
             }
             Kind::Lines => {
@@ -125,7 +130,13 @@ impl Carried {
                 json::record(&self.bytes, &mut self.tape);
             }
         }
-        self.layer()
+        layers.extend(self.layer());
+        // What an event stream cannot carry as it is comes in an envelope.
+        let envelopes = events.into_iter().map(|event| event.data.into_bytes());
+        layers.extend(envelopes.filter_map(|data| {
+            let tape = json::object(&data)?;
+            Some(finish("JSON", data, tape))
+        }));
     }
 
     fn layer(&mut self) -> Option<Layer> {
@@ -231,8 +242,10 @@ fn words(layer: &Layer) -> String {
     if !said.is_empty() {
         return said.join(" ");
     }
-    let values = leaves().map(|span| layer.value(span)).filter(|value| !value.is_empty());
-    let values: Vec<String> = values.take(4).map(|value| text(value.as_bytes())).collect();
+    let values = leaves().filter(|span| !std::ptr::eq(span.field, &json::NAME));
+    let values = values.map(|span| layer.value(span)).filter(|value| !value.is_empty());
+    let words = values.take(4).map(|value| text(value.trim_matches('"').as_bytes()));
+    let values: Vec<String> = words.collect();
     if values.is_empty() { "heartbeat".to_owned() } else { values.join(" ") }
 }
 

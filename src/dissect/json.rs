@@ -136,7 +136,9 @@ fn skip_to(begin: usize, bytes: &[u8], inner: &str, tape: &mut Tape) {
 static OBJECT: Field =
     Field::text(Framing, "object", "RFC 8259 §4", "Names and values, in any order.")
         .read(Reading::Fixed);
-static NAME: Field = Field::text(Framing, "name", "RFC 8259 §4", "The name of a member: a string.");
+/// The name of a member.
+pub(super) static NAME: Field =
+    Field::text(Framing, "name", "RFC 8259 §4", "The name of a member: a string.");
 static PUNCTUATION: Field = Field::text(
     Framing,
     "structural characters",

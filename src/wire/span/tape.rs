@@ -148,9 +148,15 @@ impl Tape {
     pub fn skip(&mut self, mut bytes: usize, field: &'static Field) {
         if self.bits > 0 {
             self.bits(8 - self.bits, field);
+            self.leave_open(field);
             bytes = bytes.saturating_sub(1);
         }
         self.take(bytes, field);
+        self.leave_open(field);
+    }
+
+    /// The last span, if it is this field, was not read.
+    fn leave_open(&mut self, field: &'static Field) {
         if let Some(last) = self.spans.last_mut()
             && std::ptr::eq(last.field, field)
         {
@@ -196,6 +202,7 @@ impl Recorder for Tape {
             Some(last)
                 if std::ptr::eq(last.field, field)
                     && !last.is_group
+                    && last.bits.is_none()
                     && last.end == self.at
                     && usize::from(last.depth) == depth =>
             {
