@@ -8,10 +8,11 @@ use serde_json::{Map, Value, json};
 
 use crate::answer::{Answer, Manner, TEXT, census_json};
 use crate::clock::Now;
+use crate::envelopes::Envelopes;
 use crate::event::Payload;
 use crate::fault::Fault;
 use crate::hub::{Draft, Hub, Receipt, Upto};
-use crate::id::{Census, ChannelKey};
+use crate::id::{Census, ChannelKey, Id, Since};
 use crate::limits;
 use crate::mech::sse::ORDER_FINISH;
 use crate::route::{Announced, Call};
@@ -66,6 +67,7 @@ impl Api<'_> {
             Call::MarkRead(channel, upto) => Ok(self.mark_read(&channel, upto, manner)),
             Call::Received(channel) => Ok(manner.json(200, self.date, &self.received.of(&channel))),
             Call::Online => Ok(self.online(manner)),
+            Call::Envelopes(channel, id) => self.envelopes(&channel, id, manner),
             // Reading the ledger is the engine's part: it knows every connection.
             Call::Read(_) => Err(Fault::NotFound),
             Call::Live => Ok(manner.whole(200, self.date, TEXT, b"ok\n")),
@@ -73,6 +75,15 @@ impl Api<'_> {
             Call::Ready => Ok(manner.whole(200, self.date, TEXT, b"ok\n")),
         };
         answered.unwrap_or_else(|fault| manner.refusal(fault, self.date, ""))
+    }
+
+    fn envelopes(&mut self, channel: &str, id: Id, manner: &Manner) -> Result<Answer, Fault> {
+        let key = self.hub.find(channel).ok_or(Fault::ChannelUnknown)?;
+        let before = Since::Id(Id { offset: id.offset.saturating_sub(1), ..id });
+        let batch = self.hub.replay(key, before, self.now).ok_or(Fault::ChannelUnknown)?;
+        let event = batch.events.first().filter(|event| event.id == id);
+        let event = event.ok_or(Fault::MessageUnknown)?;
+        Ok(manner.json(200, self.date, &Envelopes::of(event, self.date)))
     }
 
     fn publish(&mut self, channel: &str, draft: Draft) -> Result<Receipt, Fault> {

@@ -38,6 +38,10 @@ pub struct Conn {
     pub keep_alive: bool,
     /// Whether the peer has said anything yet.
     pub heard: bool,
+    /// Whether the peer is on this machine.
+    pub is_local: bool,
+    /// When it was accepted, in seconds since the loop began.
+    pub opened_s: u32,
     /// Whether it is on the list of those to be flushed.
     pub dirty: bool,
     /// Whether the socket would take no more; set to when it last did.
@@ -93,13 +97,25 @@ pub struct Incoming {
     pub last: Instant,
 }
 
+/// What only the kernel can answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Question {
+    /// What everything has cost, by the kernel's word, too.
+    Statement {
+        /// The snapshot to be subtracted.
+        since: Option<Id>,
+    },
+    /// Who is connected.
+    Connections,
+}
+
 /// A question that only the end of the turn can answer.
 #[derive(Debug)]
 pub struct Asked {
     /// When it was asked.
     pub at: Instant,
-    /// The snapshot to be subtracted.
-    pub since: Option<Id>,
+    /// What.
+    pub question: Question,
     /// Whether the peer will say nothing more.
     pub ended: bool,
     /// How it is to be answered.
@@ -121,6 +137,8 @@ impl Conn {
             unopened: 0,
             keep_alive: true,
             heard: false,
+            is_local: false,
+            opened_s: u32::try_from(now.us() / SECOND_US).unwrap_or(u32::MAX),
             dirty: false,
             blocked: Instant::NEVER,
             armed: Instant::NEVER,

@@ -19,6 +19,7 @@ mod words;
 
 use std::collections::VecDeque;
 
+use crate::wire::body::Body;
 use crate::wire::head::Method;
 use crate::wire::span::{Part, Span};
 use crate::wire::ws_frame::Role;
@@ -60,6 +61,26 @@ enum Upgrade {
     Agreed,
     /// It was refused.
     Refused,
+}
+
+/// Where a connection is when somebody begins to look at it.
+#[derive(Clone, Copy, Debug)]
+pub enum Joining<'a> {
+    /// Between two requests.
+    Between,
+    /// A request awaits its answer.
+    Asked,
+    /// The content of a request is arriving.
+    Content(Option<Body>),
+    /// The content of an answer is being sent.
+    Stream {
+        /// What it is.
+        content_type: &'a str,
+        /// How it is framed; until the end of the connection when it is not.
+        body: Option<Body>,
+    },
+    /// Frames go both ways, and one is about to begin.
+    Frames,
 }
 
 /// What a direction begins with.
@@ -108,6 +129,22 @@ impl Dissector {
             server: Side::new(Role::Server, protocol),
             shared: Shared::default(),
         }
+    }
+
+    /// Of a connection that is looked at from here on.
+    pub fn joining(place: Joining<'_>) -> Self {
+        let mut dissector = Self::new();
+        match place {
+            Joining::Between => {}
+            Joining::Asked => {
+                let asked = Asked { method: Method::Get, is_upgrade: false };
+                dissector.shared.asked.push_back(asked);
+            }
+            Joining::Content(body) => dissector.client.join(body, ""),
+            Joining::Stream { content_type, body } => dissector.server.join(body, content_type),
+            Joining::Frames => return Self::beginning(Protocol::WebSocket),
+        }
+        dissector
     }
 
     /// Of bytes of one side alone: what the other has said is guessed from them.

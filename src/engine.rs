@@ -8,6 +8,7 @@
 mod books;
 mod deadline;
 mod deliver;
+mod lens;
 mod request;
 
 use std::io::IoSlice;
@@ -15,6 +16,7 @@ use std::io::IoSlice;
 use slab::Slab;
 
 use books::Inquiries;
+use lens::Viewing;
 
 use crate::answer::Manner;
 use crate::api::{Mode, ReceivedTable};
@@ -29,7 +31,7 @@ use crate::ledger::meter::Gauge;
 use crate::ledger::{Ledger, Snapshots};
 use crate::limits::{self, Limits};
 use crate::mech::Mech;
-use crate::mech::mould::{Act, Out, Why};
+use crate::mech::mould::{Act, Out};
 use crate::origin::Origins;
 use crate::queue::Queue;
 use crate::timer::{Timers, Waiter};
@@ -42,6 +44,8 @@ pub struct Config {
     pub limits: Limits,
     /// Whose pages may connect.
     pub origins: Origins,
+    /// With which the inspector lets others look than whoever sits at this machine.
+    pub inspect_token: Option<String>,
 }
 
 /// All connections of a loop.
@@ -60,6 +64,8 @@ pub struct Engine {
     snapshots: Snapshots,
     /// Questions for the ledger that the kernel is to be asked for first.
     inquiries: Inquiries,
+    /// Whoever looks at what is said here.
+    viewing: Viewing,
     /// Messages that the call in hand took to their last byte; empty between calls.
     done: Vec<Frame>,
     /// Whether so much was handed over that it should leave before more is read.
@@ -177,6 +183,7 @@ impl Engine {
             ledger: Ledger::new(gauge),
             snapshots: Snapshots::new(now.unix_ms()),
             inquiries: Inquiries::default(),
+            viewing: Viewing::new(config.inspect_token),
             done: Vec::new(),
             crowded: false,
             idled: false,
@@ -241,11 +248,14 @@ impl Engine {
         let index = u32::try_from(self.conns.vacant_key()).ok()?;
         self.conns.insert(Conn::new(generation, self.turn.now.at));
         self.arm(index);
-        Some(Token { index, generation })
+        let token = Token { index, generation };
+        self.viewing.entered(token);
+        Some(token)
     }
 
     /// Bytes have arrived.
     pub fn receive(&mut self, token: Token, bytes: &[u8]) {
+        self.viewing.heard(token, bytes);
         let Some(conn) = self.conn_mut(token) else { return };
         conn.heard |= !bytes.is_empty();
         conn.account.received += bytes.len() as u64;
@@ -301,6 +311,7 @@ impl Engine {
     /// what had to wait for it.
     pub fn settle(&mut self) {
         self.answer_inquiries();
+        self.tell_viewers();
         loop {
             while let Some(key) = self.hub.next_dirty() {
                 if self.hub.is_dirty(key) {
@@ -321,7 +332,7 @@ impl Engine {
                     .get(token.index as usize)
                     .is_some_and(|conn| conn.generation == token.generation && conn.armed == at),
                 Waiter::Channel(key) => hub.awaits(key, at),
-                Waiter::Inquiry => true,
+                Waiter::Inquiry | Waiter::Viewers => true,
             });
         }
     }
@@ -403,12 +414,14 @@ impl Engine {
     /// Whether something waits for this very turn to go on.
     pub fn is_busy(&self) -> bool {
         let lists = [&self.ready, &self.dirty, &self.unpaused];
-        self.inquires() || lists.iter().any(|list| !list.is_empty())
+        let waits = self.inquires() || self.viewing.is_waiting();
+        waits || lists.iter().any(|list| !list.is_empty())
     }
 
     /// Removes the next connection that is to be closed.
     pub fn sweep(&mut self) -> Option<Swept> {
         let (token, farewell) = self.gone.pop()?;
+        self.forget(token);
         let mut conn = self.conns.try_remove(token.index as usize)?;
         let owner = conn.owner.unwrap_or(Owner::Request);
         self.ledger.enter(Phase::Close, Some(owner));
@@ -429,11 +442,6 @@ impl Engine {
         Some(Token { index: u32::try_from(index).ok()?, generation })
     }
 
-    /// How long clients have to leave when the server drains, in microseconds.
-    pub const fn drain_us_max(&self) -> u64 {
-        self.turn.limits.drain_us_max
-    }
-
     /// Publishes on behalf of somebody inside this process.
     pub fn publish(&mut self, channel: &str, draft: Draft) -> Result<Receipt, HubError> {
         let key = self.hub.channel_named(channel, self.turn.now)?;
@@ -442,28 +450,6 @@ impl Engine {
         let receipt = self.hub.publish(key, draft, now).ok_or(HubError::Full)?;
         self.deliver_urgent();
         Ok(receipt)
-    }
-
-    /// The server is about to leave: every mechanism says goodbye, everybody else is closed as
-    /// soon as what they asked for is answered.
-    pub fn drain(&mut self) {
-        self.settle();
-        self.mode = Mode::Draining;
-        let all: Vec<u32> =
-            self.conns.iter().filter_map(|(index, _)| u32::try_from(index).ok()).collect();
-        for index in all {
-            let Some(conn) = self.conns.get_mut(index as usize) else { continue };
-            conn.keep_alive = false;
-            match &mut conn.state {
-                // RFC 9112 §9.6: the last answer of a connection says that it is the last.
-                State::Body(incoming) => incoming.manner.keep_alive = false,
-                // It was asked behind the end of the turn, and is answered in the next one.
-                State::Asking(asked) => asked.manner.keep_alive = false,
-                State::Mech(_) => self.end(index, Why::Drain),
-                State::Head { begun: false, .. } => self.close(index),
-                State::Head { .. } | State::Lingering { .. } | State::Gone => {}
-            }
-        }
     }
 
     fn conn_mut(&mut self, token: Token) -> Option<&mut Conn> {

@@ -58,6 +58,10 @@ pub enum Fault {
     WitnessRefused,
     /// The message is not there, or its receipt has given way to newer ones.
     ReceiptUnknown,
+    /// The log does not have this message, or no longer.
+    MessageUnknown,
+    /// The inspector is asked by whom it is not for.
+    InspectRefused,
     /// `timeout` is no number of seconds.
     TimeoutRefused,
     /// `envelope` is neither `json` nor `none`.

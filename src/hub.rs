@@ -83,6 +83,9 @@ pub enum HubError {
     Full,
 }
 
+/// The name of a channel that is no name: a control character cannot stand in one.
+const INSPECTOR: &str = "\u{1}inspector";
+
 /// One channel.
 #[derive(Debug)]
 pub struct Channel {
@@ -199,6 +202,15 @@ impl Hub {
         if !Self::may_name(name) {
             return Err(HubError::NameRefused);
         }
+        self.make(name, now)
+    }
+
+    /// The channel in which viewers are told what others say and hear: no address can name it.
+    pub fn channel_of_inspector(&mut self, now: Now) -> Result<ChannelKey, HubError> {
+        self.find(INSPECTOR).map_or_else(|| self.make(INSPECTOR, now), Ok)
+    }
+
+    fn make(&mut self, name: &str, now: Now) -> Result<ChannelKey, HubError> {
         if self.channels.len() >= limits::CHANNELS_MAX && !self.make_room() {
             return Err(HubError::Full);
         }

@@ -42,9 +42,11 @@
 //!   metrics     a statement of account as Prometheus reads it
 //!   statement   the shape in which the ledger is read
 //!   api         what is answered at once: publishing, asking, counting
+//!   envelopes   one message as every mechanism sends it, dissected
 //!   route       what stands at an address
 //!   site        the pages
 //!   origin      whose pages may connect
+//!   inspect     what the inspector sees of live connections, while somebody looks
 //!   dissect     what each byte of a conversation is for, said by the codecs that serve
 //! mechanisms
 //!   mech        the closed list of them, and CARDS
@@ -87,6 +89,7 @@ pub mod conn;
 pub mod cost;
 pub mod dissect;
 pub mod engine;
+pub mod envelopes;
 pub mod event;
 pub mod fault;
 pub mod frame;
@@ -95,6 +98,7 @@ pub mod fuzz;
 pub mod history;
 pub mod hub;
 pub mod id;
+pub mod inspect;
 pub mod lab;
 pub mod ledger;
 pub mod limits;

@@ -114,6 +114,16 @@ pub const HISTORY_ALL_BYTES_LEFT: usize = HISTORY_ALL_BYTES_MAX / 16 * 15;
 pub const PENDING_MAX: usize = 64;
 /// Bytes of a message that does not wait for the end of a turn.
 pub const PENDING_BYTES_MAX: usize = 256 * 1024;
+/// Connections whose bytes the inspector takes down.
+pub const LENS_CONNECTIONS_MAX: usize = 256;
+/// Bytes that it takes down in a turn: dissecting them takes the loop's time.
+pub const LENS_BYTES_PER_TURN: usize = 1024 * 1024;
+/// Bytes of a unit that it shows of a viewer's own connection, which carries what is shown.
+pub const LENS_OWN_BYTES_MAX: usize = 256;
+/// Units of viewers' own connections that it keeps until the next time they are told.
+pub const LENS_OWN_UNITS_MAX: usize = 16;
+/// How often they are told, in microseconds.
+pub const LENS_OWN_US: u64 = SECOND_US;
 /// Bytes of a dissected unit that are kept until it is whole: of more, a part is told.
 pub const DISSECT_UNIT_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of a message that is dissected: more than we take ourselves, as others may.

@@ -24,7 +24,7 @@ pub struct Listener {
 #[derive(Debug)]
 pub enum Accepted {
     /// A connection.
-    Stream(TcpStream),
+    Stream(TcpStream, SocketAddr),
     /// Nobody else waits.
     Drained,
     /// Somebody waits whom nothing can be done for now: no descriptor is left.
@@ -83,7 +83,7 @@ impl Listener {
                 self.calls.book(Syscall::AcceptBlocked);
             }
             match accepted {
-                Ok((stream, _)) => return Accepted::Stream(stream),
+                Ok((stream, peer)) => return Accepted::Stream(stream, peer),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     return Accepted::Drained;
                 }

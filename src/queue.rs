@@ -117,6 +117,13 @@ impl Queue {
         count
     }
 
+    /// A copy of what is to be sent next, of so many bytes: for whoever looks.
+    pub fn front_bytes(&self, bytes: usize) -> Vec<u8> {
+        let pieces = self.front.iter().chain(self.behind.iter().flat_map(|behind| behind.iter()));
+        let all = pieces.flat_map(|piece| piece.bytes()).skip(self.front_taken);
+        all.take(bytes).copied().collect()
+    }
+
     /// Books that the socket took the next `bytes` bytes; adds the messages that it has taken to
     /// their last byte to `done`.
     pub fn sent(&mut self, bytes: usize, done: &mut Vec<Frame>) {

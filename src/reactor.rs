@@ -266,7 +266,10 @@ impl Reactor {
             let accepted = listener.accept();
             self.engine.book_all(Owner::Loop, &listener.take_calls());
             match accepted {
-                Accepted::Stream(stream) => self.open_for(stream, idlest),
+                Accepted::Stream(stream, peer) => {
+                    self.give_way(idlest);
+                    self.open(stream, peer);
+                }
                 Accepted::Drained => {
                     self.accepting = Accepting::Idle;
                     return;
@@ -281,12 +284,6 @@ impl Reactor {
         }
     }
 
-    /// Lets a connection in, for which another gives way when there is no room.
-    fn open_for(&mut self, stream: TcpStream, idlest: Option<Token>) {
-        self.give_way(idlest);
-        self.open(stream);
-    }
-
     fn give_way(&mut self, idlest: Option<Token>) {
         if let Some(token) = idlest {
             self.engine.broken(token);
@@ -294,12 +291,15 @@ impl Reactor {
         }
     }
 
-    fn open(&mut self, mut stream: TcpStream) {
+    fn open(&mut self, mut stream: TcpStream, peer: SocketAddr) {
         let Some(token) = self.engine.open() else {
             drop(stream);
             self.engine.book_for(Owner::Loop, Syscall::Accept);
             return self.engine.book_for(Owner::Loop, Syscall::Close);
         };
+        if peer.ip().to_canonical().is_loopback() {
+            self.engine.mark_local(token);
+        }
         self.engine.book(token, Syscall::Accept);
         self.engine.book(token, Syscall::EpollCtl);
         let interest = Interest::READABLE | Interest::WRITABLE;
@@ -432,7 +432,7 @@ impl Reactor {
             for _ in 0..2 {
                 self.engine.book_for(Owner::Loop, Syscall::Getsockopt);
             }
-            self.engine.witness_open(token, kernel);
+            self.engine.witness_open(token, kernel, || socket.map(sys::peer).unwrap_or_default());
         }
     }
 

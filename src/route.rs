@@ -2,6 +2,7 @@
 //!
 //! [`ROUTES`] is the only list of addresses; the README and the pages are checked against it.
 
+mod content;
 mod table;
 
 pub use table::{Place, ROUTES, Route};
@@ -15,6 +16,7 @@ use crate::hub::{Hub, Upto};
 use crate::id::{Id, Kind, Since, decimal};
 use crate::limits::{self, Limits};
 use crate::mech::mould::{Address, Brought, Dress};
+use crate::route::content::{accepts_event_stream, announced};
 use crate::route::table::READ;
 use crate::site::{self, Page};
 use crate::wire::head::{Head, Method};
@@ -45,6 +47,18 @@ impl Ask {
                 | Call::Payback(_),
             ) => Owner::Publish,
             Self::Call(_) | Self::Page(_) | Self::Options(_) => Owner::Request,
+        }
+    }
+
+    /// Whether it shows what others say and hear.
+    pub fn inspects(&self) -> bool {
+        match self {
+            Self::Subscribe(subscription) => {
+                matches!(subscription.address, Address::Inspector { .. })
+            }
+            Self::Call(Call::Read(Reading::Connections)) => true,
+            Self::Page(page) => page.path == INSPECT,
+            Self::Call(_) | Self::Options(_) => false,
         }
     }
 
@@ -125,6 +139,8 @@ pub enum Call {
     Received(String),
     /// Count who is connected.
     Online,
+    /// One message as every mechanism sends it.
+    Envelopes(String, Id),
     /// Read the ledger.
     Read(Reading),
     /// Say that the server lives.
@@ -147,6 +163,7 @@ impl Call {
             | Self::Count(_)
             | Self::Received(_)
             | Self::Online
+            | Self::Envelopes(..)
             | Self::Read(_)
             | Self::Live
             | Self::Ready => false,
@@ -166,6 +183,8 @@ pub enum Reading {
     },
     /// The same for Prometheus.
     Metrics,
+    /// Who is connected, one by one.
+    Connections,
     /// What one message has cost.
     Receipt {
         /// Its channel.
@@ -291,6 +310,16 @@ impl Request<'_, '_> {
             Place::Ledger => Call::Read(self.statement()?),
             Place::Metrics => Call::Read(Reading::Metrics),
             Place::Receipt => Call::Read(self.receipt()?),
+            Place::Envelopes => {
+                let [_, id] = self.names;
+                let id = id.and_then(Id::parse).ok_or(Fault::MessageUnknown)?;
+                Call::Envelopes(self.channel()?, id)
+            }
+            Place::Connections => Call::Read(Reading::Connections),
+            Place::Viewing => {
+                let shows_own = self.query("own")?.as_deref() == Some("1");
+                return self.subscribe(Kind::Sse, Address::Inspector { shows_own });
+            }
         };
         Ok(Ask::Call(call))
     }
@@ -337,7 +366,7 @@ impl Request<'_, '_> {
 
     fn subscribe(&self, kind: Kind, address: Address) -> Result<Ask, Refusal> {
         let channel = match address {
-            Address::Echo => None,
+            Address::Echo | Address::Inspector { .. } => None,
             Address::Chat => Some(CHAT.to_owned()),
             Address::Order => Some(order(&self.channel_in("payid")?)?),
             Address::Article if self.names == [None; 2] => Some(ARTICLE_USER.to_owned()),
@@ -431,50 +460,13 @@ fn opaque_tag(text: &str) -> &str {
     text.trim().trim_start_matches("W/").trim_matches('"')
 }
 
-fn accepts_event_stream(head: &Head<'_, '_>) -> bool {
-    head.fields("Accept").any(|value| {
-        value.split(|byte| *byte == b',').any(|range| {
-            let media_type = range.split(|byte| *byte == b';').next().unwrap_or_default();
-            media_type.trim_ascii().eq_ignore_ascii_case(b"text/event-stream")
-        })
-    })
-}
-
-/// Reads `Content-Type` (RFC 9110 §8.3): text is UTF-8 or refused, whatever is no text is binary.
-fn announced(head: &Head<'_, '_>) -> Result<Announced, Fault> {
-    let Some(value) = head.field("Content-Type") else { return Ok(Announced::Unsaid) };
-    let value = str::from_utf8(value).map_err(|_| Fault::ContentTypeRefused)?;
-    let mut parameters = value.split(';').map(str::trim);
-    let media_type = parameters.next().unwrap_or_default().to_ascii_lowercase();
-    let is_text = media_type.starts_with("text/")
-        || TEXT_TYPES.contains(&media_type.as_str())
-        || media_type.ends_with("+json")
-        || media_type.ends_with("+xml");
-    if !is_text {
-        return Ok(Announced::Binary);
-    }
-    let charset = parameters
-        .filter_map(|parameter| parameter.split_once('='))
-        .find(|(name, _)| name.eq_ignore_ascii_case("charset"))
-        .map(|(_, value)| value.trim_matches('"').to_ascii_lowercase());
-    match charset.as_deref() {
-        None | Some("utf-8" | "utf8" | "us-ascii") => Ok(Announced::Text),
-        Some(_) => Err(Fault::ContentTypeRefused),
-    }
-}
-
-/// Text, though its name does not begin with `text/`.
-const TEXT_TYPES: [&str; 4] = [
-    "application/json",
-    "application/xml",
-    "application/javascript",
-    "application/x-www-form-urlencoded",
-];
 /// Event types that the server itself uses.
 const RESERVED: [&str; 3] = ["gap", "envelope", "end"];
 /// The channel of the chat.
 const CHAT: &str = "asset";
 /// The user of the reference articles, whose inbox is meant where none is named.
 const ARTICLE_USER: &str = "10086";
+/// The inspector's page.
+const INSPECT: &str = "/inspect";
 /// What some address or other takes.
 const EVERYTHING: &str = "GET, HEAD, POST, PUT, DELETE, OPTIONS";

@@ -8,7 +8,10 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::{self, Command};
 
+use mio::net::TcpStream;
+
 use crate::cost::{Heap, Kernel};
+use crate::inspect::Peer;
 
 /// How many descriptors this process may have, after raising the soft limit to the hard one.
 pub fn raise_descriptor_limit() -> io::Result<u64> {
@@ -72,6 +75,16 @@ pub fn kernel_counts(socket: &impl AsRawFd) -> io::Result<Kernel> {
         segments_retransmitted: u32_at(&info, INFO_TOTAL_RETRANS),
         memory_bytes: 0,
     })
+}
+
+/// Who is at the other end of a connection, and the kernel's smoothed round trip time.
+pub fn peer(socket: &TcpStream) -> Peer {
+    let mut info = [0; INFO_BYTES];
+    let told = fill(socket.as_raw_fd(), libc::IPPROTO_TCP, libc::TCP_INFO, &mut info);
+    Peer {
+        address: socket.peer_addr().map_or_else(|_| String::new(), |peer| peer.to_string()),
+        rtt_us: told.is_ok().then(|| u32_at(&info, INFO_RTT)),
+    }
 }
 
 /// Fills `value` with an option: all of it, or as much as this kernel has.
@@ -227,6 +240,7 @@ fn book(entry: impl FnOnce(&mut Heap)) {
 
 // Where the counters stand in `struct tcp_info` (linux/tcp.h), which only grows at its end; the
 // ones from `INFO_BYTES_SENT` on since Linux 4.19.
+const INFO_RTT: usize = 68;
 const INFO_TOTAL_RETRANS: usize = 100;
 const INFO_BYTES_ACKED: usize = 120;
 const INFO_BYTES_RECEIVED: usize = 128;

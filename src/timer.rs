@@ -17,6 +17,8 @@ pub enum Waiter {
     Conn(Token),
     /// A channel, for its messages to age or itself to be forgotten.
     Channel(ChannelKey),
+    /// Viewers who are to be told of their own connections.
+    Viewers,
     /// Whoever wants to know what the kernel knows.
     Inquiry,
 }

@@ -6,6 +6,8 @@
 mod articles;
 #[path = "lessons/goodbyes.rs"]
 mod goodbyes;
+#[path = "lessons/inspect.rs"]
+mod inspect;
 #[path = "lessons/ledger.rs"]
 mod ledger;
 #[path = "lessons/messages.rs"]

@@ -25,6 +25,10 @@ pub(super) struct Serve {
     #[arg(long, value_name = "ORIGIN", env = "PUSHSCOPE_ORIGIN", hide_env = true)]
     #[arg(value_parser = value::origin, value_delimiter = ',')]
     origin: Vec<String>,
+    /// Lets whoever gives this as `?token=` use the inspector; without it, only this machine may
+    #[arg(long, value_name = "TOKEN", env = "PUSHSCOPE_INSPECT_TOKEN", hide_env = true)]
+    #[arg(hide_env_values = true)]
+    inspect_token: Option<String>,
     /// The longest message
     #[arg(long, value_name = "BYTES", env = "PUSHSCOPE_MESSAGE_BYTES_MAX", hide_env = true)]
     #[arg(value_parser = Bytes::parse, default_value_t = Bytes(limits::MESSAGE_BYTES_MAX))]
@@ -90,7 +94,8 @@ impl Serve {
             return print_limits(&limits);
         }
         sink::install(self.log, self.log_format);
-        let config = Config { limits, origins: Origins::new(self.origin) };
+        let origins = Origins::new(self.origin);
+        let config = Config { limits, origins, inspect_token: self.inspect_token };
         let mut reactor = Reactor::bind(self.listen, config)
             .map_err(|error| Failure::Failed(refused(self.listen, &error)))?;
         reactor.take_signals().map_err(failed)?;

@@ -252,7 +252,13 @@ fn words(layer: &Layer) -> String {
 /// The beginning of a text, fit for a line.
 fn text(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
-    let shown: String = text.chars().take(WORDS_CHARS).flat_map(char::escape_debug).collect();
+    let mut shown = String::new();
+    for character in text.chars().take(WORDS_CHARS) {
+        match character.is_control() {
+            true => shown.extend(character.escape_default()),
+            false => shown.push(character),
+        }
+    }
     if text.chars().nth(WORDS_CHARS).is_some() { format!("{shown}…") } else { shown }
 }
 

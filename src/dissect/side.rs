@@ -65,6 +65,12 @@ impl Side {
         }
     }
 
+    /// Goes on with content of this kind.
+    pub(super) fn join(&mut self, body: Option<Body>, content_type: &str) {
+        self.stage = body.map_or(Stage::UntilClose, Stage::Body);
+        self.carried = Carried::new(Kind::of(Some(content_type)));
+    }
+
     pub(super) fn add(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }

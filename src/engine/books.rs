@@ -1,12 +1,17 @@
 //! What the ledger is told about connections, and what it tells about them.
 
+use std::collections::HashMap;
+
+use serde_json::json;
+
 use super::Engine;
 use crate::answer::{Answer, Manner};
 use crate::clock::Instant;
-use crate::conn::{Asked, State};
+use crate::conn::{Asked, Question, State};
 use crate::cost::{Bytes, Calls, Kernel, Owner, Phase, Syscall};
 use crate::fault::Fault;
 use crate::id::{Id, Token};
+use crate::inspect::Peer;
 use crate::ledger::{self, Snapshot};
 use crate::limits;
 use crate::metrics;
@@ -18,6 +23,10 @@ use crate::timer::Waiter;
 #[derive(Debug, Default)]
 pub(super) struct Inquiries {
     askers: Vec<Token>,
+    /// Whether somebody wants to know who the peers are.
+    wants_peers: bool,
+    /// Who they are.
+    peers: HashMap<Token, Peer>,
     /// What the kernel has said in this turn.
     witnessed: Option<Box<Witnessed>>,
     /// Until then it is not asked again.
@@ -76,6 +85,7 @@ impl Engine {
         if conn.generation != token.generation {
             return;
         }
+        self.viewing.said(token, conn, bytes);
         let (was_full, was_paused) = (conn.is_full(), conn.is_paused());
         conn.sent(bytes, now, &mut self.done);
         if was_full && !conn.is_full() {
@@ -121,13 +131,16 @@ impl Engine {
     }
 
     /// What the kernel says about an open connection.
-    pub fn witness_open(&mut self, token: Token, kernel: Kernel) {
+    pub fn witness_open(&mut self, token: Token, kernel: Kernel, peer: impl Fn() -> Peer) {
         let Some(conn) = self.conn(token) else { return };
         let owner = conn.owner;
         let witnessed = self.inquiries.witnessed.get_or_insert_default();
         match owner {
             Some(owner) => witnessed.rows[owner.place()] += kernel,
             None => witnessed.unasked += kernel,
+        }
+        if self.inquiries.wants_peers {
+            self.inquiries.peers.insert(token, peer());
         }
     }
 
@@ -158,11 +171,14 @@ impl Engine {
         let answer = match reading {
             _ if !ledger::ON => Err(Fault::LedgerAbsent),
             Reading::Statement { since, witness: Witness::Kernel } => {
-                return self.inquire(index, since, manner);
+                return self.inquire(index, Question::Statement { since }, manner);
             }
             Reading::Statement { since, witness: Witness::Ledger } => {
                 let snapshot = self.snapshot();
                 self.state(snapshot, since, manner)
+            }
+            Reading::Connections => {
+                return self.inquire(index, Question::Connections, manner);
             }
             Reading::Metrics => {
                 let statement = Statement::of(&self.snapshot(), self.turn.now);
@@ -198,20 +214,33 @@ impl Engine {
         for token in std::mem::take(&mut self.inquiries.askers) {
             let Some(conn) = self.conn(token) else { continue };
             let State::Asking(asked) = &conn.state else { continue };
-            let (since, ended, manner) = (asked.since, asked.ended, asked.manner.clone());
-            let answer = self.state(snapshot.clone(), since, &manner);
+            let (question, ended, manner) = (asked.question, asked.ended, asked.manner.clone());
+            let answer = match question {
+                Question::Statement { since } => self.state(snapshot.clone(), since, &manner),
+                Question::Connections => Ok(self.tell_connections(&manner)),
+            };
             self.answer_or_refuse(token.index, answer, &manner);
             if ended {
                 // The end of its stream is behind what it has asked, and is to be read again.
                 self.unpaused.push(token);
             }
         }
+        self.inquiries.wants_peers = false;
+        self.inquiries.peers = HashMap::new();
     }
 
-    fn inquire(&mut self, index: u32, since: Option<Id>, manner: &Manner) {
+    /// Every connection, for viewers.
+    fn tell_connections(&self, manner: &Manner) -> Answer {
+        let connections = self.connections(|token| self.inquiries.peers.get(&token).cloned());
+        let told = json!({ "time": self.turn.now.unix_ms(), "connections": connections });
+        manner.json(200, &self.turn.date, &told)
+    }
+
+    fn inquire(&mut self, index: u32, question: Question, manner: &Manner) {
         let at = self.turn.now.at;
         let Some(conn) = self.conns.get_mut(index as usize) else { return };
-        let asked = Asked { at, since, manner: manner.clone(), ended: false };
+        let asked = Asked { at, question, manner: manner.clone(), ended: false };
+        self.inquiries.wants_peers |= question == Question::Connections;
         conn.state = State::Asking(Box::new(asked));
         self.inquiries.askers.push(Token { index, generation: conn.generation });
         if at < self.inquiries.from {

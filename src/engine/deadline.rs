@@ -24,6 +24,7 @@ impl Engine {
                 Waiter::Channel(key) if self.hub.awaits(key, at) => {
                     self.hub.tick(key, self.turn.now)
                 }
+                Waiter::Viewers => self.tell_own(),
                 // The turn that it has woken asks.
                 Waiter::Channel(_) | Waiter::Inquiry => {}
             }

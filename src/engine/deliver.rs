@@ -1,6 +1,7 @@
 //! From a log to its subscribers, and what becomes of a connection then.
 
 use super::{Engine, Farewell, Leave};
+use crate::api::Mode;
 use crate::conn::State;
 use crate::cost::{Owner, Phase};
 use crate::event::{Batch, Payload};
@@ -189,6 +190,33 @@ impl Engine {
             self.online.leave(mech.kind());
             self.ledger.closed(mech.kind(), self.turn.now.at);
             conn.await_head(self.turn.now.at);
+        }
+    }
+
+    /// How long clients have to leave when the server drains, in microseconds.
+    pub const fn drain_us_max(&self) -> u64 {
+        self.turn.limits.drain_us_max
+    }
+
+    /// The server is about to leave: every mechanism says goodbye, everybody else is closed as
+    /// soon as what they asked for is answered.
+    pub fn drain(&mut self) {
+        self.settle();
+        self.mode = Mode::Draining;
+        let all: Vec<u32> =
+            self.conns.iter().filter_map(|(index, _)| u32::try_from(index).ok()).collect();
+        for index in all {
+            let Some(conn) = self.conns.get_mut(index as usize) else { continue };
+            conn.keep_alive = false;
+            match &mut conn.state {
+                // RFC 9112 §9.6: the last answer of a connection says that it is the last.
+                State::Body(incoming) => incoming.manner.keep_alive = false,
+                // It was asked behind the end of the turn, and is answered in the next one.
+                State::Asking(asked) => asked.manner.keep_alive = false,
+                State::Mech(_) => self.end(index, Why::Drain),
+                State::Head { begun: false, .. } => self.close(index),
+                State::Head { .. } | State::Lingering { .. } | State::Gone => {}
+            }
         }
     }
 }

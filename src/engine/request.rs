@@ -109,7 +109,7 @@ impl Engine {
         if self.mode == Mode::Draining {
             manner.keep_alive = false;
         }
-        let ask = match self.permitted(head) {
+        let ask = match self.permitted(index, head) {
             Ok(ask) => ask,
             Err(refusal) => {
                 self.claim(index, Owner::Request);
@@ -119,6 +119,9 @@ impl Engine {
                 return self.refuse(index, &manner, refusal);
             }
         };
+        if ask.inspects() {
+            self.leave_out(index);
+        }
         self.claim(index, ask.owner());
         let head_bytes = Bytes::head(length);
         self.parsed(index, if ask.repeats() { head_bytes.as_control() } else { head_bytes });
@@ -135,8 +138,11 @@ impl Engine {
     }
 
     /// What is asked for, if it is asked in the right form and may be given.
-    fn permitted(&self, head: &Head<'_, '_>) -> Result<Ask, Refusal> {
+    fn permitted(&self, index: u32, head: &Head<'_, '_>) -> Result<Ask, Refusal> {
         let ask = route::resolve(head, &self.turn.limits)?;
+        if !self.may_inspect(index, &ask, head) {
+            return Err(Fault::InspectRefused.into());
+        }
         let (changes, opens) = match &ask {
             Ask::Call(call) => (call.changes(), false),
             Ask::Subscribe(subscription) => (subscription.kind == Kind::WebSocket, true),
@@ -225,9 +231,10 @@ impl Engine {
             self.send_stream_head(index, subscription, manner);
             return Ok(());
         }
-        let channel = match &subscription.channel {
-            Some(name) => Some(self.hub.channel_named(name, self.turn.now)?),
-            None => None,
+        let channel = match (subscription.address, &subscription.channel) {
+            (Address::Inspector { shows_own }, _) => Some(self.look(index, shows_own)?),
+            (_, Some(name)) => Some(self.hub.channel_named(name, self.turn.now)?),
+            (_, None) => None,
         };
         if let Some(key) = channel.filter(|key| self.hub.is_dirty(*key)) {
             // Who comes now is not to be handed what was published before.

@@ -261,7 +261,7 @@ impl World {
         }
         self.engine.enter_loop();
         for token in self.engine.tokens() {
-            self.engine.witness_open(token, KERNEL);
+            self.engine.witness_open(token, KERNEL, Default::default);
         }
     }
 

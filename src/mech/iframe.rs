@@ -59,6 +59,13 @@ pub enum Style {
     Clock,
 }
 
+impl Iframe {
+    /// How its parts are told apart.
+    pub const fn coding(&self) -> Coding {
+        self.coding
+    }
+}
+
 impl Mechanism for Iframe {
     const CARD: Card = Card {
         kind: Kind::Iframe,

@@ -159,6 +159,11 @@ pub enum Address {
     Chat,
     /// `/echo`.
     Echo,
+    /// `/inspect/events`; the viewer's own connection is shown, too, when it wants that.
+    Inspector {
+        /// Whether it does.
+        shows_own: bool,
+    },
 }
 
 /// How a payload is dressed where both forms can be carried.

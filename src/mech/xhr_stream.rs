@@ -48,6 +48,13 @@ pub struct XhrStream {
     deadline: Instant,
 }
 
+impl XhrStream {
+    /// How its parts are told apart.
+    pub const fn coding(&self) -> Coding {
+        self.coding
+    }
+}
+
 impl Mechanism for XhrStream {
     const CARD: Card = Card {
         kind: Kind::XhrStream,

@@ -45,6 +45,12 @@ pub enum Place {
     Metrics,
     /// `/c/{channel}/receipts/{id}`.
     Receipt,
+    /// `/c/{channel}/envelopes/{id}`.
+    Envelopes,
+    /// `/inspect/connections`.
+    Connections,
+    /// `/inspect/events`.
+    Viewing,
 }
 
 /// Every address but those of pages.
@@ -63,6 +69,7 @@ pub const ROUTES: &[Route] = &[
     mech("/c/{channel}/sse", Kind::Sse, Address::Canonical, "an event per message"),
     mech("/c/{channel}/ws", Kind::WebSocket, Address::Canonical, "a frame per message, both ways"),
     call("/c/{channel}/receipts/{id}", Place::Receipt, "what a message has cost, by mechanism"),
+    call("/c/{channel}/envelopes/{id}", Place::Envelopes, "a message as every mechanism sends it"),
     mech("/polling/watch/{id}", Kind::LongPoll, Address::Article, "the next message, bare; or 304"),
     change("/polling/publish/{id}", Place::ArticlePublish, "publishes; ?message= says what"),
     call("/message/count/{id}", Place::Count, "how many messages are unread"),
@@ -89,6 +96,8 @@ pub const ROUTES: &[Route] = &[
     call("/readyz", Place::Health, "200 until the server drains, then 503"),
     call("/ledger", Place::Ledger, "what everything has cost, in all or ?since= a snapshot"),
     call("/metrics", Place::Metrics, "the same for Prometheus"),
+    call("/inspect/connections", Place::Connections, "who is connected, one by one"),
+    call("/inspect/events", Place::Viewing, "event stream of what others say and hear, dissected"),
 ];
 
 const fn mech(path: &'static str, kind: Kind, address: Address, does: &'static str) -> Route {

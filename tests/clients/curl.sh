@@ -341,6 +341,29 @@ ask "$url/c/receipts/receipts/1-1"
 check "no such message" '404 *"receipt_unknown"*' "$status $content"
 takes "/c/receipts/receipts/$id" "GET, HEAD, OPTIONS"
 
+section='/c/{channel}/envelopes/{id}'
+ask "$url/c/receipts/envelopes/$id"
+check "six envelopes" '200 *"mechanism":"poll"*"mechanism":"websocket"*' "$status $content"
+ask "$url/c/receipts/envelopes/1-1"
+check "no such message" '404 *"message_unknown"*' "$status $content"
+takes "/c/receipts/envelopes/$id" "GET, HEAD, OPTIONS"
+
+section='/inspect/connections'
+ask "$url/inspect/connections"
+check "who is connected" '200 *"connections":\[*"peer":"127.0.0.1:*' "$status $content"
+refused 403 inspect_refused "$url/inspect/connections" -H 'Host: rebound.example'
+refused 403 inspect_refused "$url/inspect/connections" -H 'Origin: http://foreign.example'
+takes "/inspect/connections" "GET, HEAD, OPTIONS"
+
+section='/inspect/events'
+(until curl --silent "$url/inspect/connections" | grep -q '"owner":"sse"'; do :; done
+    curl --silent --output /dev/null "$url/livez") &
+ask --max-time 2 "$url/inspect/events"
+wait
+check "its type" '200 text/event-stream' "$status $(field Content-Type)"
+check "what others say" '*event: unit*"summary":"GET /livez"*"name":"method",*' "$content"
+takes "/inspect/events" "GET, HEAD, OPTIONS"
+
 section='pages'
 ask "$url/"
 check "the home page" '200 text/html; charset=utf-8' "$status $(field Content-Type)"

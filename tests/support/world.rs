@@ -91,6 +91,12 @@ impl World {
         assert!(self.peers.insert(name.to_owned(), peer).is_none(), "{name} is here already");
     }
 
+    /// Somebody turns out to sit at the server's machine.
+    pub(crate) fn seat(&mut self, name: &str) {
+        let token = self.token(name);
+        self.engine.mark_local(token);
+    }
+
     /// Somebody says something, and connects first if need be; a turn has still to hear it.
     pub(crate) fn say(&mut self, name: &str, bytes: impl AsRef<[u8]>) {
         if !self.peers.contains_key(name) {

@@ -1,0 +1,295 @@
+//! Whoever looks: which bytes are taken down, who may look, and how viewers are told.
+
+use std::sync::Arc;
+
+use super::Engine;
+use crate::conn::{Conn, State};
+use crate::cost::{Owner, Phase};
+use crate::dissect::{Dissector, Joining};
+use crate::event::Payload;
+use crate::fault::Fault;
+use crate::hub::Draft;
+use crate::id::{ChannelKey, Token};
+use crate::inspect::{self, Connection, Lens, Peer};
+use crate::limits;
+use crate::mech::Mech;
+use crate::mech::mould::Coding;
+use crate::route::Ask;
+use crate::timer::Waiter;
+use crate::wire::body::Body;
+use crate::wire::field::Content;
+use crate::wire::head::Head;
+use crate::wire::target::Target;
+use crate::wire::ws_frame::Role;
+
+/// The inspector's part of the engine.
+#[derive(Debug, Default)]
+pub(super) struct Viewing {
+    /// There as long as somebody looks.
+    lens: Option<Box<Lens>>,
+    /// Lets others look than whoever sits at this machine.
+    token: Option<String>,
+    /// Whether a moment is armed at which viewers' own connections are told of.
+    is_armed: bool,
+}
+
+impl Viewing {
+    /// Nobody looks; with this token others may than whoever sits at this machine.
+    pub(super) fn new(token: Option<String>) -> Self {
+        Self { token, ..Self::default() }
+    }
+
+    /// A socket has given these bytes.
+    pub(super) fn heard(&mut self, token: Token, bytes: &[u8]) {
+        if let Some(lens) = &mut self.lens {
+            lens.note(token, Role::Client, bytes);
+        }
+    }
+
+    /// A socket is about to take so many bytes of a connection's queue.
+    pub(super) fn said(&mut self, token: Token, conn: &Conn, bytes: usize) {
+        if let Some(lens) = &mut self.lens {
+            let said = conn.queue.front_bytes(bytes);
+            lens.note(token, Role::Server, &said);
+        }
+    }
+
+    /// A connection was let in.
+    pub(super) fn entered(&mut self, token: Token) {
+        if let Some(lens) = &mut self.lens {
+            lens.watch(token, Dissector::new(), 0);
+        }
+    }
+
+    /// Whether viewers are to be told something in this very turn.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.lens.as_ref().is_some_and(|lens| lens.is_waiting())
+    }
+}
+
+impl Engine {
+    /// The peer is on this machine.
+    pub fn mark_local(&mut self, token: Token) {
+        if let Some(conn) = self.conn_mut(token) {
+            conn.is_local = true;
+        }
+    }
+
+    /// Whether what is asked for may be asked from there: what others say and hear is shown only
+    /// to whoever sits at this machine, or has the token.
+    pub(super) fn may_inspect(&self, index: u32, ask: &Ask, head: &Head<'_, '_>) -> bool {
+        if !ask.inspects() {
+            return true;
+        }
+        let given = Target::parse(head.target).ok();
+        let given = given.and_then(|target| target.query("token").ok().flatten());
+        if let (Some(token), Some(given)) = (&self.viewing.token, &given) {
+            return is_same(token.as_bytes(), given.as_bytes());
+        }
+        let is_local = self.conns.get(index as usize).is_some_and(|conn| conn.is_local);
+        // A foreign name that was made to lead here (DNS rebinding) is no reason to tell.
+        is_local && is_local_host(head.host) && !self.origins.is_foreign(head)
+    }
+
+    /// A viewer has asked for something: its connection is left out.
+    pub(super) fn leave_out(&mut self, index: u32) {
+        let Some(conn) = self.conns.get(index as usize) else { return };
+        let token = Token { index, generation: conn.generation };
+        if let Some(lens) = &mut self.viewing.lens {
+            lens.leave_out(token);
+        }
+    }
+
+    /// A viewer subscribes: from now on everything is taken down.
+    pub(super) fn look(&mut self, index: u32, shows_own: bool) -> Result<ChannelKey, Fault> {
+        let key = self.hub.channel_of_inspector(self.turn.now)?;
+        if self.viewing.lens.is_none() {
+            let mut lens = Lens::new(self.viewing.token.clone());
+            for (slot, conn) in &self.conns {
+                let Ok(index) = u32::try_from(slot) else { continue };
+                let token = Token { index, generation: conn.generation };
+                let Some(joining) = joining(conn) else { continue };
+                lens.watch(token, Dissector::joining(joining), conn.queue.bytes());
+                if joining_tail(conn) {
+                    lens.note(token, Role::Client, &conn.tail);
+                }
+            }
+            self.viewing.lens = Some(Box::new(lens));
+        }
+        if let Some(lens) = &mut self.viewing.lens
+            && shows_own
+        {
+            lens.show_own();
+        }
+        self.leave_out(index);
+        Ok(key)
+    }
+
+    /// Tells viewers what was taken down; when there is none any more, nothing is.
+    pub(super) fn tell_viewers(&mut self) {
+        let Some(lens) = &mut self.viewing.lens else { return };
+        let Ok(key) = self.hub.channel_of_inspector(self.turn.now) else { return };
+        if self.hub.subscribers(key).is_empty() {
+            self.viewing.lens = None;
+            return;
+        }
+        self.ledger.enter(Phase::Deliver, Some(Owner::Request));
+        let told = lens.tell(self.turn.now.unix_us);
+        let missed = lens.take_missed();
+        let wants_own = lens.has_own() && !self.viewing.is_armed;
+        for unit in &told {
+            self.tell_viewer(key, "unit", unit);
+        }
+        if let Some(missed) = &missed {
+            self.tell_viewer(key, "drop", missed);
+        }
+        if wants_own {
+            self.viewing.is_armed = true;
+            let at = self.turn.now.at.after(limits::LENS_OWN_US);
+            self.timers.arm(at, Waiter::Viewers);
+        }
+    }
+
+    /// Tells viewers of their own connections: seldom, because telling is traffic on them.
+    pub(super) fn tell_own(&mut self) {
+        self.viewing.is_armed = false;
+        let Some(lens) = &mut self.viewing.lens else { return };
+        let own = lens.take_own();
+        let Ok(key) = self.hub.channel_of_inspector(self.turn.now) else { return };
+        for unit in &own {
+            self.tell_viewer(key, "unit", unit);
+        }
+    }
+
+    /// A connection is about to be forgotten.
+    pub(super) fn forget(&mut self, token: Token) {
+        let Some(lens) = &mut self.viewing.lens else { return };
+        let told = lens.end(token, self.turn.now.unix_us);
+        let Ok(key) = self.hub.channel_of_inspector(self.turn.now) else { return };
+        for unit in &told {
+            self.tell_viewer(key, "unit", unit);
+        }
+    }
+
+    fn tell_viewer(&mut self, key: ChannelKey, name: &str, what: &impl serde::Serialize) {
+        let text = serde_json::to_string(what).unwrap_or_default();
+        let draft = Draft { name: Some(Arc::from(name)), payload: Payload::Text(text.into()) };
+        self.hub.publish(key, draft, self.turn.now);
+    }
+
+    /// Every connection, with what the reactor knows of its peer.
+    pub(super) fn connections(&self, peer: impl Fn(Token) -> Option<Peer>) -> Vec<Connection> {
+        let conns = self.conns.iter();
+        let conns = conns.filter_map(|(slot, conn)| Some((u32::try_from(slot).ok()?, conn)));
+        let told = conns.map(|(index, conn)| {
+            let token = Token { index, generation: conn.generation };
+            let Peer { address, rtt_us } = peer(token).unwrap_or_default();
+            let lens = self.viewing.lens.as_ref();
+            Connection {
+                id: inspect::name(token),
+                mechanism: mech(conn).map(|mech| mech.kind().name()),
+                owner: conn.owner.map(Owner::name),
+                peer: address,
+                state: state(conn),
+                read: conn.account.received,
+                taken: conn.account.taken,
+                queued: conn.queue.bytes(),
+                rtt_us,
+                age_ms: self.turn.now.at.us() / 1_000 - u64::from(conn.opened_s) * 1_000,
+                own: lens.is_some_and(|lens| lens.is_own(token)),
+                watched: lens.is_some_and(|lens| lens.is_watched(token)),
+            }
+        });
+        told.collect()
+    }
+}
+
+const fn mech(conn: &Conn) -> Option<&Mech> {
+    match &conn.state {
+        State::Mech(mech) => Some(mech),
+        _ => None,
+    }
+}
+
+/// What a connection is doing, in a word.
+const fn state(conn: &Conn) -> &'static str {
+    match &conn.state {
+        State::Head { begun: false, .. } => "waiting",
+        State::Head { .. } => "head",
+        State::Body(_) => "content",
+        State::Mech(Mech::LongPoll(_)) => "parked",
+        State::Mech(Mech::WebSocket(_)) => "open",
+        State::Mech(_) => "streaming",
+        State::Asking(_) => "asking",
+        State::Lingering { .. } | State::Gone => "closing",
+    }
+}
+
+/// Where a connection is; none when that is in the midst of something.
+fn joining(conn: &Conn) -> Option<Joining<'static>> {
+    let stream = |content_type, coding| Joining::Stream {
+        content_type,
+        body: match coding {
+            Coding::Chunked => Body::new(Content::Chunked, usize::MAX).ok(),
+            Coding::UntilClose => None,
+        },
+    };
+    Some(match &conn.state {
+        State::Head { .. } => Joining::Between,
+        State::Body(incoming) => Joining::Content(Some(incoming.body)),
+        State::Mech(Mech::Sse(_)) => stream("text/event-stream", Coding::UntilClose),
+        State::Mech(Mech::Iframe(iframe)) => stream("text/html", iframe.coding()),
+        State::Mech(Mech::XhrStream(xhr)) => stream("application/x-ndjson", xhr.coding()),
+        State::Mech(Mech::WebSocket(socket)) if socket.heap_bytes() == 0 => Joining::Frames,
+        State::Mech(Mech::Poll(_) | Mech::LongPoll(_)) | State::Asking(_) => Joining::Asked,
+        State::Mech(Mech::WebSocket(_)) | State::Lingering { .. } | State::Gone => return None,
+    })
+}
+
+/// Whether what has not been parsed yet is the beginning of what comes next.
+const fn joining_tail(conn: &Conn) -> bool {
+    matches!(
+        conn.state,
+        State::Head { .. } | State::Asking(_) | State::Mech(Mech::LongPoll(_) | Mech::WebSocket(_))
+    )
+}
+
+/// Whether a Host names this machine, and cannot be made to name another.
+fn is_local_host(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let name = name.to_ascii_lowercase();
+    name == "localhost"
+        || name.ends_with(".localhost")
+        || name == "[::1]"
+        || (name.starts_with("127.") && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'.')))
+}
+
+/// Whether two secrets are the same, in a time that does not tell where they differ.
+fn is_same(one: &[u8], other: &[u8]) -> bool {
+    let differs = one.iter().zip(other).fold(0, |differs, (one, other)| differs | (one ^ other));
+    one.len() == other.len() && differs == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machine_is_local() {
+        for host in ["localhost", "localhost:7777", "127.0.0.1:1", "[::1]:7777", "a.localhost"] {
+            assert!(is_local_host(host), "{host}");
+        }
+        for host in ["", "evil.example", "127.0.0.1.evil.example", "10.0.0.1", "localhost.evil"] {
+            assert!(!is_local_host(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_compared_whole() {
+        assert!(is_same(b"abc", b"abc") && is_same(b"", b""));
+        assert!(!is_same(b"abc", b"abd") && !is_same(b"abc", b"ab"));
+    }
+}
