@@ -162,6 +162,7 @@ impl World {
         }
         let Some(token) = self.engine.open() else { return };
         self.book(token, Syscall::Accept);
+        self.engine.mark_local(token);
         let (unread, heard, room) = (Vec::new(), Vec::new(), usize::MAX);
         let (ended, edge, is_swept) = (false, false, false);
         self.peers.push(Peer { token, unread, ended, edge, room, is_swept, heard });
@@ -395,6 +396,10 @@ const PHRASES: &[&str] = &[
     "GET /c/n/receipts/1700000000000-1 HTTP/1.1\r\nHost: h\r\n\r\n",
     "GET /c/n/poll?since=1700000000000-1 HTTP/1.1\r\nHost: h\r\n\r\n",
     "GET /c/n/longpoll?since=1700000000000-1&timeout=1 HTTP/1.1\r\nHost: h\r\n\r\n",
+    "GET /c/n/envelopes/1700000000000-1 HTTP/1.1\r\nHost: h\r\n\r\n",
+    "GET /inspect/connections HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "GET /inspect/events HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "GET /inspect/events?own=1 HTTP/1.1\r\nHost: localhost\r\n\r\n",
 ];
 /// What the kernel says of every socket here.
 const KERNEL: Kernel = Kernel {
