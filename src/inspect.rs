@@ -8,8 +8,8 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use crate::dissect::shape::UnitShape;
-use crate::dissect::{Dissector, Unit};
+use crate::dissect::shape::{self, UnitShape};
+use crate::dissect::{Dissector, Layer, Unit};
 use crate::id::Token;
 use crate::limits;
 use crate::wire::field::known;
@@ -173,9 +173,6 @@ impl Lens {
             let mut units = Vec::new();
             watched.dissector.receive(from, &bytes, &mut units);
             for mut unit in units {
-                if is_own {
-                    cut(&mut unit);
-                }
                 let unit = self.told(token, is_own, unix_us, &mut unit);
                 if !is_own {
                     told.push(unit);
@@ -194,7 +191,15 @@ impl Lens {
 
     fn told(&self, token: Token, own: bool, time_us: u64, unit: &mut Unit) -> Told {
         redact(unit, self.secret.as_deref());
-        Told { connection: name(token), time_us, own, unit: UnitShape::of(unit) }
+        let share = shape::share(unit);
+        if own {
+            unit.layers.truncate(1);
+            unit.summary = unit.summary.chars().take(limits::LENS_OWN_BYTES_MAX / 4).collect();
+        }
+        let most = if own { limits::LENS_OWN_BYTES_MAX } else { limits::LENS_UNIT_BYTES_MAX };
+        unit.layers.iter_mut().for_each(|layer| cut(layer, most));
+        let unit = UnitShape { share, ..UnitShape::of(unit) };
+        Told { connection: name(token), time_us, own, unit }
     }
 }
 
@@ -236,15 +241,13 @@ fn blot(bytes: &mut [u8], start: usize, end: usize) {
     }
 }
 
-/// Keeps the beginning of a unit: a viewer's own would else tell of itself without end.
-fn cut(unit: &mut Unit) {
-    unit.layers.truncate(1);
-    let Some(wire) = unit.layers.first_mut() else { return };
-    let end = wire.bytes.len().min(limits::LENS_OWN_BYTES_MAX);
-    wire.bytes.truncate(end);
-    wire.spans.retain(|span| span.start < end);
-    wire.spans.iter_mut().for_each(|span: &mut Span| span.end = span.end.min(end));
-    unit.summary = unit.summary.chars().take(limits::LENS_OWN_BYTES_MAX / 4).collect();
+/// Keeps the beginning of a layer, so that viewers can keep up; what a viewer is sent itself would
+/// else tell of itself without end.
+fn cut(layer: &mut Layer, most: usize) {
+    let end = layer.bytes.len().min(most);
+    layer.bytes.truncate(end);
+    layer.spans.retain(|span| span.start < end);
+    layer.spans.iter_mut().for_each(|span: &mut Span| span.end = span.end.min(end));
 }
 
 /// A connection, for the list of all.
@@ -339,6 +342,18 @@ mod tests {
         let own = lens.take_own();
         assert_eq!(own.len(), 1);
         assert_eq!(own[0].unit.layers[0].hex.len(), 2 * limits::LENS_OWN_BYTES_MAX);
+    }
+
+    #[test]
+    fn of_what_is_long_the_beginning_is_shown_and_all_is_counted() {
+        let mut lens = Lens::new(None);
+        lens.watch(TOKEN, Dissector::beginning(Protocol::WebSocket), 0);
+        let mut frame = b"\x82\x7e\x4e\x20".to_vec();
+        frame.resize(4 + 20_000, 0);
+        lens.note(TOKEN, Role::Server, &frame);
+        let told = lens.tell(0);
+        assert_eq!(told[0].unit.layers[0].hex.len(), 2 * limits::LENS_UNIT_BYTES_MAX);
+        assert_eq!((told[0].unit.share.payload, told[0].unit.share.framing), (20_000, 4));
     }
 
     #[test]

@@ -118,6 +118,8 @@ pub const PENDING_BYTES_MAX: usize = 256 * 1024;
 pub const LENS_CONNECTIONS_MAX: usize = 256;
 /// Bytes that it takes down in a turn: dissecting them takes the loop's time.
 pub const LENS_BYTES_PER_TURN: usize = 1024 * 1024;
+/// Bytes of a layer that it shows.
+pub const LENS_UNIT_BYTES_MAX: usize = 16 * 1024;
 /// Bytes of a unit that it shows of a viewer's own connection, which carries what is shown.
 pub const LENS_OWN_BYTES_MAX: usize = 256;
 /// Units of viewers' own connections that it keeps until the next time they are told.

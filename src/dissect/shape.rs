@@ -40,7 +40,7 @@ pub struct UnitShape {
 pub struct LayerShape {
     /// What kind of bytes: `HTTP`, `chunked`, `WebSocket`, `event stream`, `payload` …
     pub name: String,
-    /// The bytes, two digits each.
+    /// The bytes, two digits each; live, the first of them.
     pub hex: String,
     /// What they are: groups in front of what they hold, leaves that tile the bytes.
     pub spans: Vec<SpanShape>,
@@ -112,18 +112,12 @@ pub const FORMAT: &str = "pushscope recording 1";
 impl UnitShape {
     /// Tells a unit.
     pub fn of(unit: &Unit) -> Self {
-        let share = |part| unit.share(part) as u64;
         Self {
             from: role(unit.from).to_owned(),
             offset: unit.offset,
             name: unit.name.to_owned(),
             summary: unit.summary.clone(),
-            share: Bytes {
-                head: share(Part::Head),
-                framing: share(Part::Framing),
-                payload: share(Part::Payload),
-                control: share(Part::Control),
-            },
+            share: share(unit),
             layers: unit.layers.iter().map(LayerShape::of).collect(),
             violation: unit.violation.map(|violation| ViolationShape {
                 name: violation.name.to_owned(),
@@ -155,6 +149,17 @@ impl LayerShape {
             hex: span::hex(&layer.bytes).replace(' ', ""),
             spans: spans.collect(),
         }
+    }
+}
+
+/// The bytes of a unit on the wire, by what they are for.
+pub fn share(unit: &Unit) -> Bytes {
+    let share = |part| unit.share(part) as u64;
+    Bytes {
+        head: share(Part::Head),
+        framing: share(Part::Framing),
+        payload: share(Part::Payload),
+        control: share(Part::Control),
     }
 }
 
