@@ -11,6 +11,7 @@
 //!       ─▶ frame   ─▶ unmasked payload      ─▶ frame ─▶ payload
 //! ```
 
+mod books;
 mod carried;
 mod json;
 pub mod shape;
@@ -19,6 +20,7 @@ mod words;
 
 use std::collections::VecDeque;
 
+use crate::cost::Bytes;
 use crate::wire::body::Body;
 use crate::wire::head::Method;
 use crate::wire::span::{Part, Span};
@@ -175,6 +177,15 @@ impl Dissector {
         }
     }
 
+    /// What one side has announced and not sent, when all that it has sent is in units: its bytes
+    /// are unfinished though none is left over.
+    pub fn awaits(&self, from: Role) -> Option<&'static str> {
+        match from {
+            Role::Client => self.client.awaits(),
+            Role::Server => self.server.awaits(),
+        }
+    }
+
     fn advance(&mut self, units: &mut Vec<Unit>) {
         // An answer may tell what follows a request, and a request what its answer is.
         while {
@@ -217,6 +228,11 @@ pub struct Unit {
 }
 
 impl Unit {
+    /// Its bytes by what they are for, through all of its layers, as the ledger books them.
+    pub fn books(&self) -> Bytes {
+        books::books(self)
+    }
+
     /// Its bytes on the wire.
     pub fn bytes(&self) -> &[u8] {
         self.layers.first().map_or(&[], |layer| &layer.bytes)

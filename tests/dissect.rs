@@ -4,13 +4,10 @@
 
 mod support;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use pushscope::clock::SECOND_US;
 use pushscope::cost::{Bytes, Owner};
-use pushscope::dissect::{Dissector, Layer, Unit};
+use pushscope::dissect::{Dissector, Unit};
 use pushscope::id::Kind;
-use pushscope::wire::span::{Part, Span};
 use pushscope::wire::ws_frame::Role;
 
 use support::{Client, Dress, World, masked, request};
@@ -123,104 +120,11 @@ impl Told {
     }
 }
 
-/// A unit as the ledger books it: framing is all that is not the message's own, and what carries
-/// no message at all is control.
+/// A unit's books; the ledger knows besides that a head with no news in it carries no message.
 fn books(unit: &Unit) -> Bytes {
-    let share = |part| unit.share(part) as u64;
-    let whole = unit.bytes().len() as u64;
-    let wire = Bytes {
-        head: share(Part::Head),
-        framing: share(Part::Framing),
-        payload: share(Part::Payload),
-        control: share(Part::Control),
-    };
-    if unit.name == "response head" {
-        // Who asked and hears of nothing new, or of a fault, has got no message.
-        let is_news = unit.summary.starts_with("200") || unit.summary.starts_with("101");
-        return if is_news { wire } else { wire.as_control() };
-    }
-    match (&unit.layers[..], unit.name) {
-        ([_], "chunk") => wire.as_control(),
-        ([_], _) => wire,
-        ([_, stream, envelopes @ ..], _) if stream.name == "event stream" => {
-            events(stream, envelopes)
-        }
-        ([_, carried], _) if wire.payload > 0 => match messages(carried) {
-            None => wire.as_control(),
-            Some(payload) => Bytes { framing: whole - payload, payload, ..Bytes::ZERO },
-        },
-        _ => wire,
-    }
-}
-
-/// The events of a stream, one by one: some carry messages, some do not.
-fn events(stream: &Layer, envelopes: &[Layer]) -> Bytes {
-    let mut envelopes = envelopes.iter();
-    let mut sum = Bytes::ZERO;
-    let groups = stream.spans.iter().filter(|span| span.is_group && span.name() == "event");
-    let mut told = 0;
-    for group in groups {
-        let whole = (group.end - group.start) as u64;
-        told += whole;
-        let inside = |span: &&Span| group.start <= span.start && span.end <= group.end;
-        let values = |name: &str| -> Vec<&Span> {
-            let spans = stream.spans.iter().filter(inside);
-            spans.filter(|span| !span.is_group && span.name() == name).collect()
-        };
-        let lines = values("field data").len() as u64;
-        let says = |word: &[u8]| values("value").iter().any(|span| stream.of(span) == word);
-        let payload = match () {
-            () if says(b"envelope") => messages(envelopes.next().expect("an envelope")),
-            () if says(b"gap") => messages(envelopes.next().expect("a gap")),
-            () if lines == 0 || says(b"end") => None,
-            () => {
-                let data: usize = values("data").iter().map(|span| span.end - span.start).sum();
-                // The line ends within the data were published; the last is ours.
-                Some(data as u64 + lines - 1)
-            }
-        };
-        sum += match payload {
-            Some(payload) => Bytes { framing: whole - payload, payload, ..Bytes::ZERO },
-            None => Bytes::control(group.end - group.start),
-        };
-    }
-    assert_eq!(told, stream.bytes.len() as u64, "nothing stands between events");
-    sum
-}
-
-/// Bytes of the messages in a layer, as they were published; none if there are no messages.
-fn messages(layer: &Layer) -> Option<u64> {
-    let mut sum = None;
-    for span in layer.spans.iter().filter(|span| !span.is_group) {
-        let bytes = layer.of(span);
-        match span.name() {
-            // A batch is an answer, and what it wraps may be nothing.
-            "name" if bytes == b"\"messages\"" => sum = Some(0),
-            "quotation mark" => sum = Some(sum.unwrap_or(0)),
-            "data" => {
-                let quoted = [&b"\""[..], bytes, b"\""].concat();
-                let text: String = serde_json::from_slice(&quoted).expect("a string");
-                sum = Some(sum.unwrap_or(0) + text.len() as u64);
-            }
-            "base64" => {
-                let decoded = STANDARD.decode(bytes).expect("base64");
-                sum = Some(sum.unwrap_or(0) + decoded.len() as u64);
-            }
-            // A frame that carries a text which is no object of ours.
-            "Payload Data" => sum = Some(sum.unwrap_or(0) + bytes.len() as u64),
-            _ => {}
-        }
-    }
-    sum
-}
-
-/// What a span is called.
-trait Named {
-    fn name(&self) -> &'static str;
-}
-
-impl Named for Span {
-    fn name(&self) -> &'static str {
-        self.field.name
+    let is_news = ["200", "101"].iter().any(|status| unit.summary.starts_with(status));
+    match unit.name {
+        "response head" if !is_news => unit.books().as_control(),
+        _ => unit.books(),
     }
 }

@@ -89,6 +89,7 @@ impl Carried {
         }
         let content = content(wire);
         let bytes = content.len();
+        let is_end = find(wire, &chunked::fields::TRAILER_END).is_some();
         self.content(&content, layers);
         match layers.get(1..) {
             Some([_, objects @ ..]) if !objects.is_empty() => {
@@ -96,8 +97,19 @@ impl Carried {
                 said.join(" ")
             }
             Some([layer, ..]) => words(layer),
-            _ if bytes == 0 => "the end".to_owned(),
+            _ if is_end => "the end".to_owned(),
             _ => format!("{bytes} bytes"),
+        }
+    }
+
+    /// What content has begun and not ended.
+    pub(super) fn awaits(&self) -> Option<&'static str> {
+        match self.kind {
+            _ if self.bytes.is_empty() && self.tape.is_whole() => None,
+            Kind::EventStream => Some("an event"),
+            Kind::Lines => Some("a line"),
+            Kind::Json => Some("a JSON text"),
+            Kind::Opaque | Kind::Unknown => None,
         }
     }
 
@@ -166,10 +178,10 @@ impl Carried {
         if begins {
             let key = find(wire, &ws_frame::fields::MASKING_KEY)
                 .and_then(|span| wire.of(span).try_into().ok());
-            self.frame = Some((key, number(&ws_frame::fields::OPCODE).unwrap_or_default(), 0));
+            self.frame = number(&ws_frame::fields::OPCODE).map(|opcode| (key, opcode, 0));
         }
         let Some((key, opcode, at)) = &mut self.frame else {
-            return (fields.name.to_owned(), None);
+            return (format!("{} that is not read", fields.name), None);
         };
         let payload = find(wire, &ws_frame::fields::MASKED)
             .or_else(|| find(wire, &ws_frame::fields::PAYLOAD));

@@ -99,7 +99,7 @@ fn record_object(bytes: &[u8], members: &Members<'_>, tape: &mut Tape) {
 
 fn record_member(name: &str, value: &str, tape: &mut Tape) {
     match name {
-        "data" | "base64" if value.len() >= 2 => {
+        "data" | "base64" if value.starts_with('"') => {
             tape.take(1, &QUOTE);
             tape.take(value.len() - 2, if name == "data" { &DATA } else { &BASE64 });
             tape.take(1, &QUOTE);
@@ -146,16 +146,16 @@ static PUNCTUATION: Field = Field::text(
     "Braces, brackets, colons and commas between names and values.",
 )
 .read(Reading::Fixed);
-static QUOTE: Field =
+pub(super) static QUOTE: Field =
     Field::text(Framing, "quotation mark", "RFC 8259 §7", "Begins or ends a string.")
         .read(Reading::Fixed);
-static DATA: Field = Field::text(
+pub(super) static DATA: Field = Field::text(
     Payload,
     "data",
     "RFC 8259 §7",
     "What was published; what JSON cannot carry as it is, is escaped.",
 );
-static BASE64: Field = Field::text(
+pub(super) static BASE64: Field = Field::text(
     Payload,
     "base64",
     "RFC 4648 §4",
@@ -187,7 +187,7 @@ static LINE_END: Field = Field::text(
     "Ends the line, and with it the message: JSON has no other.",
 )
 .read(Reading::Fixed);
-static DOCUMENT: Field = Field::text(
+pub(super) static DOCUMENT: Field = Field::text(
     Framing,
     "document",
     "HTML §13.1",
@@ -206,7 +206,7 @@ static SCRIPT_START: Field = Field::text(
     "HTML §4.12.1",
     "Begins the script, which calls a function of the page around the frame.",
 );
-static FUNCTION: Field = Field::text(
+pub(super) static FUNCTION: Field = Field::text(
     Framing,
     "function",
     "mech/iframe.rs",

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::{Remedy, Unit};
 use crate::cost::Bytes;
 use crate::wire::response::reason;
-use crate::wire::span::{self, Part};
+use crate::wire::span;
 use crate::wire::ws_frame::Role;
 
 /// A unit.
@@ -152,15 +152,9 @@ impl LayerShape {
     }
 }
 
-/// The bytes of a unit on the wire, by what they are for.
+/// The bytes of a unit, by what they are for.
 pub fn share(unit: &Unit) -> Bytes {
-    let share = |part| unit.share(part) as u64;
-    Bytes {
-        head: share(Part::Head),
-        framing: share(Part::Framing),
-        payload: share(Part::Payload),
-        control: share(Part::Control),
-    }
+    unit.books()
 }
 
 /// The name of a side.

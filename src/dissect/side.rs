@@ -79,6 +79,15 @@ impl Side {
         self.bytes.len()
     }
 
+    /// What was announced and has not come, when all that came is in units.
+    pub(super) fn awaits(&self) -> Option<&'static str> {
+        match &self.stage {
+            Stage::Body(_) => Some("content"),
+            Stage::Frames(assembler) if assembler.heap_bytes() > 0 => Some("a message"),
+            _ => self.carried.awaits(),
+        }
+    }
+
     /// Tells what can be told of what has come.
     pub(super) fn advance(&mut self, shared: &mut Shared, units: &mut Vec<Unit>) {
         loop {
@@ -160,7 +169,7 @@ impl Side {
     }
 
     fn tell_head(&mut self, stage: Stage, carries: Kind, units: &mut Vec<Unit>) {
-        while let Some(spans) = self.tape.split_first() {
+        for spans in self.tape.split_whole() {
             self.tell(spans, None, units);
         }
         self.stage = stage;
@@ -184,6 +193,9 @@ impl Side {
 
     /// What breaks a rule was blamed: nothing behind it is read.
     fn refuse(&mut self, violation: Violation, units: &mut Vec<Unit>) {
+        for spans in self.tape.split_before_last() {
+            self.tell(spans, None, units);
+        }
         let kept = self.bytes.len().saturating_sub(self.tape.bytes());
         self.tape.skip(kept, &words::UNREAD);
         let spans = self.tape.end();
@@ -234,7 +246,10 @@ impl Side {
                 self.tell_whole(false, units);
             }
             Err(error) => {
-                self.tape.blame();
+                let mut culprits = words::culprits_message(error).iter();
+                if !culprits.any(|name| self.tape.blame_group(name)) {
+                    self.tape.blame();
+                }
                 self.refuse(words::of_message(error), units);
             }
         }
@@ -248,7 +263,7 @@ impl Side {
 
     /// Tells the units that are whole, and what is too long to be kept until it is.
     fn tell_whole(&mut self, is_all: bool, units: &mut Vec<Unit>) {
-        while let Some(spans) = self.tape.split_first() {
+        for spans in self.tape.split_whole() {
             self.tell(spans, None, units);
         }
         let told = self.tape.bytes();

@@ -158,6 +158,43 @@ fn a_frame_that_is_wrong_is_told_up_to_what_is_wrong() {
 }
 
 #[test]
+fn the_field_that_is_wrong_is_blamed_though_others_were_told_behind_it() {
+    for (bytes, blamed) in [
+        (&b"\x00\x00"[..], "opcode"),
+        (b"\x01\x01a\x81\x00", "opcode"),
+        (b"\x09\x00", "FIN"),
+        (b"\x82\x7f\x00\x00\x00\x01\x00\x00\x00\x00", "Extended payload length (64)"),
+    ] {
+        let mut dissector = Dissector::alone(Protocol::WebSocket);
+        let mut units = Vec::new();
+        dissector.receive(SERVER, bytes, &mut units);
+        let spans = &units.last().unwrap().layers[0].spans;
+        let wrong: Vec<&str> = spans
+            .iter()
+            .filter(|span| span.severity == Severity::Wrong)
+            .map(|span| span.field.name)
+            .collect();
+        assert_eq!(wrong, ["frame", blamed]);
+    }
+}
+
+#[test]
+fn what_is_awaited_is_known() {
+    for (protocol, bytes, awaits) in [
+        (Protocol::WebSocket, &b"\x81\x01a"[..], None),
+        (Protocol::WebSocket, b"\x01\x01a", Some("a message")),
+        (Protocol::EventStream, b"data: a\n\n", None),
+        (Protocol::EventStream, b"data: a\n", Some("an event")),
+        (Protocol::Chunked, b"1\r\na\r\n", Some("content")),
+        (Protocol::Chunked, b"1\r\na\r\n0\r\n\r\n", None),
+    ] {
+        let mut dissector = Dissector::alone(protocol);
+        dissector.receive(SERVER, bytes, &mut Vec::new());
+        assert_eq!(dissector.awaits(SERVER), awaits, "{}", bytes.escape_ascii());
+    }
+}
+
+#[test]
 fn what_bytes_look_like() {
     for (bytes, guess) in [
         (&b"GET / HTTP/1.1\r\n"[..], Some((Protocol::Http, CLIENT))),

@@ -7,7 +7,7 @@ use crate::wire::field::FieldError;
 use crate::wire::head::HeadError;
 use crate::wire::response::AnswerError;
 use crate::wire::span::{Field, Part};
-use crate::wire::ws_frame::Role;
+use crate::wire::ws_frame::{FrameError, Role};
 use crate::wire::ws_message::MessageError;
 
 /// Bytes that are not read: what stands before them is wrong, or they are.
@@ -116,6 +116,21 @@ pub(super) const fn culprit(error: HeadError) -> Option<&'static str> {
         HeadError::ExpectationUnknown => Some("Expect"),
         HeadError::Field(error) => culprit_field(error),
         _ => None,
+    }
+}
+
+/// The fields that a frame is refused for, of which the first that it has is to blame; none when it
+/// is the last one that was told.
+pub(super) const fn culprits_message(error: MessageError) -> &'static [&'static str] {
+    match error {
+        MessageError::Frame(FrameError::ControlFragmented) => &["FIN"],
+        MessageError::ContinuationUnexpected
+        | MessageError::MessageInterrupted
+        | MessageError::FragmentsTooMany => &["opcode"],
+        MessageError::MessageTooLong => {
+            &["Extended payload length (64)", "Extended payload length (16)", "Payload len"]
+        }
+        _ => &[],
     }
 }
 

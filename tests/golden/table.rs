@@ -1,7 +1,7 @@
 //! What the dissector says, as a table to be read.
 //!
 //! ```text
-//! > frame, 8 bytes from 0: text hi
+//! > frame, 8 bytes from 0 (6 framing, 2 payload): text hi
 //!   WebSocket
 //!   0000                 frame             RFC 6455 §5.2  The unit of the WebSocket wire: …
 //!   0000  1... ....        FIN = 1         RFC 6455 §5.2  1 says that this frame is the last …
@@ -10,6 +10,7 @@
 //!   0000  68 69            Payload Data = "hi"            …
 //! ```
 
+use pushscope::cost::Bytes;
 use pushscope::dissect::shape::remedy;
 use pushscope::dissect::{Layer, Unit};
 use pushscope::wire::span::{Bits, Reading, Severity, Span};
@@ -37,8 +38,9 @@ pub(crate) fn tell(units: &[Unit]) -> String {
         }
         let (name, offset, bytes) = (unit.name, unit.offset, unit.bytes().len());
         let count = if bytes == 1 { "1 byte".to_owned() } else { format!("{bytes} bytes") };
-        let headline = format!("{} {name}, {count} from {offset}: ", mark(unit.from));
-        line(&mut text, &format!("{headline}{}", unit.summary));
+        let parts = parts(unit.books());
+        let headline = format!("{} {name}, {count} from {offset} ({parts})", mark(unit.from));
+        line(&mut text, &format!("{headline}: {}", unit.summary));
         for layer in &unit.layers {
             line(&mut text, &format!("  {}", layer.name));
             for row in rows(layer) {
@@ -52,6 +54,15 @@ pub(crate) fn tell(units: &[Unit]) -> String {
         }
     }
     text
+}
+
+/// The kinds of bytes that a unit has.
+fn parts(books: Bytes) -> String {
+    let Bytes { head, framing, payload, control } = books;
+    let parts = [(head, "head"), (framing, "framing"), (payload, "payload"), (control, "control")];
+    let there = parts.iter().filter(|(bytes, _)| *bytes > 0);
+    let words: Vec<String> = there.map(|(bytes, name)| format!("{bytes} {name}")).collect();
+    words.join(", ")
 }
 
 fn rows(layer: &Layer) -> Vec<Row> {

@@ -23,6 +23,14 @@ pub struct Span {
     pub severity: Severity,
 }
 
+impl Span {
+    /// So many bytes in front of it are gone.
+    const fn shift(&mut self, bytes: usize) {
+        self.start = self.start.saturating_sub(bytes);
+        self.end = self.end.saturating_sub(bytes);
+    }
+}
+
 /// Whether a field is as it should be.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
 pub enum Severity {
@@ -88,26 +96,43 @@ impl Tape {
         &self.spans
     }
 
-    /// Hands over what is whole: the first group or field outside of all groups, and what it holds,
-    /// if another has begun behind it or it was left. What is behind it begins the tape anew.
-    pub fn split_first(&mut self) -> Option<Vec<Span>> {
-        let first = self.spans.first()?;
-        let behind = self.spans.iter().skip(1).position(|span| span.depth == 0);
-        let whole = match behind {
-            Some(behind) => behind + 1,
-            None if first.is_group && self.is_whole() => self.spans.len(),
-            None => return None,
-        };
-        let rest = self.spans.split_off(whole);
-        let spans = std::mem::replace(&mut self.spans, rest);
-        let end = spans.first().map_or(0, |span| span.end);
-        self.at = self.at.saturating_sub(end);
-        for span in &mut self.spans {
-            span.start = span.start.saturating_sub(end);
-            span.end = span.end.saturating_sub(end);
+    /// Hands over what is whole: each group or field outside of all groups, and what it holds, if
+    /// another has begun behind it or it was left. What is behind them begins the tape anew. The
+    /// spans of each begin at its own first byte.
+    pub fn split_whole(&mut self) -> Vec<Vec<Span>> {
+        let last = self.spans.iter().rfind(|span| span.depth == 0);
+        let is_last_whole = self.is_whole() && last.is_some_and(|span| span.is_group);
+        self.split(is_last_whole)
+    }
+
+    /// The same, but for the last one: it stays, whole or not.
+    pub fn split_before_last(&mut self) -> Vec<Vec<Span>> {
+        self.split(false)
+    }
+
+    fn split(&mut self, with_last: bool) -> Vec<Vec<Span>> {
+        let outer = |span: &(usize, &Span)| span.1.depth == 0;
+        let mut places: Vec<usize> =
+            self.spans.iter().enumerate().filter(outer).map(|(place, _)| place).collect();
+        if with_last {
+            places.push(self.spans.len());
         }
-        self.open.iter_mut().for_each(|place| *place = place.saturating_sub(whole));
-        Some(spans)
+        let kept = places.last().copied().unwrap_or_default();
+        let rest = self.spans.split_off(kept);
+        let mut spans = std::mem::replace(&mut self.spans, rest).into_iter();
+        let mut told = Vec::with_capacity(places.len());
+        let mut end = 0;
+        for pair in places.windows(2) {
+            let [from, to] = pair else { continue };
+            let mut whole: Vec<Span> = spans.by_ref().take(to - from).collect();
+            whole.iter_mut().for_each(|span| span.shift(end));
+            end += whole.first().map_or(0, |span| span.end);
+            told.push(whole);
+        }
+        self.at = self.at.saturating_sub(end);
+        self.spans.iter_mut().for_each(|span| span.shift(end));
+        self.open.iter_mut().for_each(|place| *place = place.saturating_sub(kept));
+        told
     }
 
     /// Ends the tape where it is, and hands over what was said; the next bytes begin a new one. A
@@ -137,10 +162,17 @@ impl Tape {
         }
     }
 
-    /// The last group of this name breaks a rule; whether there is one.
+    /// The last field or group of this name breaks a rule, and so do the groups that are open;
+    /// whether there is one.
     pub fn blame_group(&mut self, name: &str) -> bool {
-        let found = self.spans.iter_mut().rev().find(|span| span.field.name == name);
-        found.map(|span| span.severity = Severity::Wrong).is_some()
+        let found = self.spans.iter().rposition(|span| span.field.name == name);
+        let Some(found) = found else { return false };
+        for place in self.open.iter().copied().chain([found]) {
+            if let Some(span) = self.spans.get_mut(place) {
+                span.severity = Severity::Wrong;
+            }
+        }
+        true
     }
 
     /// The next bytes, of which the one in hand may have been told in part, are this field, and
