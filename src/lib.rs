@@ -47,6 +47,7 @@
 //!   site        the pages
 //!   origin      whose pages may connect
 //!   inspect     what the inspector sees of live connections, while somebody looks
+//!   explain     a file, a dump or a capture, told to people: text, JSON, a page
 //!   dissect     what each byte of a conversation is for, said by the codecs that serve
 //! mechanisms
 //!   mech        the closed list of them, and CARDS
@@ -91,6 +92,7 @@ pub mod dissect;
 pub mod engine;
 pub mod envelopes;
 pub mod event;
+pub mod explain;
 pub mod fault;
 pub mod frame;
 #[doc(hidden)]

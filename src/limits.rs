@@ -132,6 +132,30 @@ pub const DISSECT_UNIT_BYTES_MAX: usize = 64 * 1024;
 pub const DISSECT_MESSAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Requests without an answer that a dissector remembers.
 pub const DISSECT_ASKED_MAX: usize = 1024;
+/// Bytes that are explained at once: the units in them, at most half as many, are kept until told.
+pub const EXPLAIN_SLICE_BYTES: usize = 4 * 1024;
+/// Bytes by which it is guessed what a file or one side of a connection is.
+pub const EXPLAIN_GUESS_BYTES: usize = 512;
+/// Bytes of a recording, which is read at once: the inspector's own are far smaller.
+pub const EXPLAIN_RECORDING_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Bytes of a line that may be a row of a hex dump; longer ones are read without an offset.
+pub const EXPLAIN_HEX_LINE_BYTES_MAX: usize = 4 * 1024;
+/// Bytes that a star in a hex dump may stand for.
+pub const EXPLAIN_HEX_REPEAT_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of a captured packet; tcpdump keeps at most 262,144 of each.
+pub const EXPLAIN_BLOCK_BYTES_MAX: usize = 512 * 1024;
+/// Interfaces that a capture may be of.
+pub const EXPLAIN_INTERFACES_MAX: usize = 1024;
+/// Connections of a capture that are kept apart at a time, those included that are over.
+pub const EXPLAIN_CONNECTIONS_MAX: usize = 4096;
+/// Bytes of one direction that wait for one that is missing in front of them.
+pub const EXPLAIN_AHEAD_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of all connections that wait for their turn.
+pub const EXPLAIN_HELD_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Bytes that keeping a piece takes besides its own.
+pub const EXPLAIN_PIECE_BYTES: usize = 96;
+/// Bytes of a page that explains: of more, browsers become slow.
+pub const EXPLAIN_PAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Time, in microseconds per open connection, for which the kernel is not asked about all of them
 /// again: asking takes 4 µs for each, so it is at most a tenth of the loop's time.
 pub const WITNESS_US_EACH: u64 = 40;

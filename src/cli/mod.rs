@@ -2,6 +2,7 @@
 
 mod config;
 mod cost;
+mod explain;
 mod ledger;
 mod page;
 mod publish;
@@ -43,6 +44,7 @@ enum Command {
     Sub(subscribe::Subscribe),
     Ledger(ledger::Read),
     Cost(cost::Cost),
+    Explain(explain::Explain),
     Trial(trial::Trial),
 }
 
@@ -56,6 +58,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Sub(subscribe) => subscribe.run(),
         Command::Ledger(read) => read.run(),
         Command::Cost(cost) => cost.run(),
+        Command::Explain(explain) => explain.run(),
         Command::Trial(trial) => trial.run(),
     });
     done.map_or_else(Failure::report, |()| ExitCode::SUCCESS)
@@ -83,6 +86,8 @@ enum Failure {
     Failed(String),
     /// The time is over.
     TimedOut,
+    /// It was done, and what was found is no success; it was told.
+    Told,
     /// Nobody reads what it prints any more.
     Unread,
 }
@@ -108,6 +113,7 @@ impl Failure {
                 tell("the time is over");
                 ExitCode::from(124)
             }
+            Self::Told => ExitCode::FAILURE,
             Self::Unread => ExitCode::SUCCESS,
         }
     }
@@ -142,7 +148,7 @@ fn printed(written: io::Result<()>) -> Result<(), Failure> {
 }
 
 /// The commands.
-const COMMANDS: [&str; 6] = ["serve", "pub", "sub", "ledger", "cost", "trial"];
+const COMMANDS: [&str; 7] = ["serve", "pub", "sub", "ledger", "cost", "explain", "trial"];
 /// Questions about the command itself.
 const ABOUT: [&str; 4] = ["-h", "--help", "-V", "--version"];
 const EXAMPLE: &str = "\
@@ -155,6 +161,7 @@ Example:
   pushscope pub 10086 hello
   pushscope ledger
   pushscope cost
+  pushscope explain capture.pcap
   pushscope trial";
 
 #[cfg(test)]
@@ -164,7 +171,13 @@ mod tests {
     use super::*;
 
     /// What is asked once, and is no setting.
-    const QUESTIONS: [(&str, &str); 2] = [("ledger", "since"), ("ledger", "receipt")];
+    const QUESTIONS: [(&str, &str); 5] = [
+        ("ledger", "since"),
+        ("ledger", "receipt"),
+        ("explain", "protocol"),
+        ("explain", "from"),
+        ("explain", "port"),
+    ];
 
     #[test]
     fn clap_finds_no_fault() {

@@ -1,0 +1,141 @@
+//! Bytes written as digits, numbers and literals, one after the other.
+
+use super::{HexFault, digit_of};
+
+/// Reads them character by character.
+#[derive(Debug, Default)]
+pub(super) struct Literal {
+    state: State,
+    /// Between quotation marks, where characters stand for themselves.
+    is_quoted: bool,
+}
+
+/// What was begun.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+enum State {
+    /// Nothing.
+    #[default]
+    Between,
+    /// A byte that has one digit so far.
+    Half(u8),
+    /// `0x`, and perhaps one digit.
+    Number(Option<u8>),
+    /// A backslash.
+    Escape,
+    /// `\x`, and perhaps one digit.
+    Hex(Option<u8>),
+    /// `\` and this many octal digits.
+    Octal(u8, u8),
+    /// A backslash ended the line: the white space in front of the next one is none.
+    Continued,
+    /// One slash.
+    Slash,
+    /// What is for people, up to the end of the line.
+    Comment,
+}
+
+impl Literal {
+    /// Whether nothing was begun.
+    pub(super) fn is_between(&self) -> bool {
+        self.state == State::Between && !self.is_quoted
+    }
+
+    /// Takes a character.
+    pub(super) fn take(&mut self, byte: u8, bytes: &mut Vec<u8>) -> Result<(), HexFault> {
+        // What ends with the first character that is no part of it leaves that to what follows.
+        if !self.go_on(byte, bytes)? {
+            self.state = State::Between;
+            self.begin(byte, bytes)?;
+        }
+        Ok(())
+    }
+
+    /// The text ends.
+    pub(super) fn end(&mut self, bytes: &mut Vec<u8>) -> Result<(), HexFault> {
+        match self.state {
+            _ if self.is_quoted => return Err(HexFault::Quote),
+            State::Half(_) | State::Number(None) => return Err(HexFault::Half),
+            State::Number(Some(byte)) | State::Hex(Some(byte)) | State::Octal(byte, _) => {
+                bytes.push(byte);
+            }
+            State::Escape | State::Hex(None) => return Err(HexFault::Escape),
+            State::Slash => return Err(HexFault::Digit(b'/')),
+            State::Between | State::Continued | State::Comment => {}
+        }
+        self.state = State::Between;
+        Ok(())
+    }
+
+    /// Goes on with what was begun; whether the character belonged to it.
+    fn go_on(&mut self, byte: u8, bytes: &mut Vec<u8>) -> Result<bool, HexFault> {
+        let digit = digit_of(byte);
+        self.state = match (self.state, digit) {
+            (State::Between, _) => return Ok(false),
+            (State::Half(0), _) if matches!(byte, b'x' | b'X') => State::Number(None),
+            // b"…", as Rust has it.
+            (State::Half(0xb), _) if byte == b'"' => return Ok(false),
+            (State::Number(None), Some(digit)) => State::Number(Some(digit)),
+            (State::Hex(None), Some(digit)) => State::Hex(Some(digit)),
+            (State::Half(high) | State::Number(Some(high)) | State::Hex(Some(high)), Some(low)) => {
+                bytes.push(high << 4 | low);
+                State::Between
+            }
+            (State::Half(_) | State::Number(None), None) => return Err(HexFault::Half),
+            (State::Hex(None), None) => return Err(HexFault::Escape),
+            (State::Number(Some(byte)) | State::Hex(Some(byte)), None) => {
+                bytes.push(byte);
+                return Ok(false);
+            }
+            (State::Escape, _) => self.escape(byte, bytes)?,
+            (State::Octal(value, digits), Some(digit)) if digit < 8 && digits < 3 => {
+                State::Octal(value.wrapping_mul(8) | digit, digits + 1)
+            }
+            (State::Octal(value, _), _) => {
+                bytes.push(value);
+                return Ok(false);
+            }
+            (State::Continued, _) if byte.is_ascii_whitespace() => State::Continued,
+            (State::Continued, _) => return Ok(false),
+            (State::Slash, _) if byte == b'/' => State::Comment,
+            (State::Slash, _) => return Err(HexFault::Digit(b'/')),
+            (State::Comment, _) if byte == b'\n' => State::Between,
+            (State::Comment, _) => State::Comment,
+        };
+        Ok(true)
+    }
+
+    fn begin(&mut self, byte: u8, bytes: &mut Vec<u8>) -> Result<(), HexFault> {
+        match byte {
+            b'\\' => self.state = State::Escape,
+            b'"' => self.is_quoted = !self.is_quoted,
+            _ if self.is_quoted => bytes.push(byte),
+            b',' | b';' | b':' | b'-' | b'[' | b']' | b'{' | b'}' | b'(' | b')' => {}
+            b'#' => self.state = State::Comment,
+            b'/' => self.state = State::Slash,
+            _ if byte.is_ascii_whitespace() => {}
+            _ => self.state = State::Half(digit_of(byte).ok_or(HexFault::Digit(byte))?),
+        }
+        Ok(())
+    }
+
+    /// What follows a backslash.
+    fn escape(&self, byte: u8, bytes: &mut Vec<u8>) -> Result<State, HexFault> {
+        let plain = match byte {
+            b'x' => return Ok(State::Hex(None)),
+            b'0'..=b'7' => return Ok(State::Octal(byte - b'0', 1)),
+            b'\n' => return Ok(State::Continued),
+            b'n' => b'\n',
+            b'r' => b'\r',
+            b't' => b'\t',
+            b'a' => 0x07,
+            b'b' => 0x08,
+            b'v' => 0x0b,
+            b'f' => 0x0c,
+            b'e' => 0x1b,
+            b'\\' | b'"' | b'\'' | b'?' => byte,
+            _ => return Err(HexFault::Escape),
+        };
+        bytes.push(plain);
+        Ok(State::Between)
+    }
+}
