@@ -5,25 +5,31 @@
 //! wrote is read back; the engine's, that its invariants hold and everybody is swept in the end.
 
 mod books;
+mod dissect;
 mod gauge;
 mod script;
 
+use std::io;
 use std::sync::Arc;
 
 use crate::clock::Instant;
 use crate::cost::Bytes;
 use crate::event::{Batch, Course, Event, Gap, Payload};
+use crate::explain::{Audience, Explainer, Settings, Told};
 use crate::id::{self, Id, Since};
+use crate::limits::EXPLAIN_HELD_BYTES_MAX;
 use crate::wire::body::{Body, BodyError};
 use crate::wire::chunked::{self, ChunkedError, Decoder};
 use crate::wire::cursor::Parse;
 use crate::wire::event_stream::{self, StreamEvent};
 use crate::wire::head::{Content, HeadError, Method, Scan, room};
+use crate::wire::span::untiled;
 use crate::wire::target::{Target, encode_segment};
 use crate::wire::ws_frame::{FrameError, Role};
 use crate::wire::ws_message::{Assembler, Message, MessageError};
 use crate::wire::{json, response, ws_frame, ws_handshake};
 
+pub use dissect::{dissect, encoded};
 pub use script::engine;
 
 /// A request head means the same however it is cut.
@@ -34,6 +40,16 @@ pub fn head(data: &[u8]) {
     if let Ok(Some((taken, _))) = whole {
         assert!(data.get(..taken).is_some_and(|head| head.ends_with(b"\r\n\r\n")));
     }
+}
+
+/// A capture means the same however it is cut; its bytes are tiled, and what waits is bounded.
+pub fn capture(data: &[u8]) {
+    // What is no capture becomes one, of raw IP packets.
+    let is_one = data.starts_with(b"\n\r\r\n") || data.starts_with(b"\xa1\xb2\xc3\xd4");
+    let bytes = if is_one { data.to_vec() } else { [PCAP_HEADER, data].concat() };
+    let whole = explained([&bytes[..]].into_iter());
+    assert_eq!(explained(bytes.chunks(1)), whole, "byte by byte");
+    assert_eq!(explained(pieces(&bytes)), whole, "cut");
 }
 
 /// A body of any framing means the same however it is cut.
@@ -272,6 +288,37 @@ fn check_answer(answer: &[u8], key: &str) {
     assert_eq!(checked, Ok(Some((answer.len(), Ok(())))));
 }
 
+/// What is told, in words, and whether the capture could be read to its end.
+fn explained<'b>(pieces: impl Iterator<Item = &'b [u8]>) -> (Vec<String>, bool) {
+    let mut explainer = Explainer::new(Settings::default(), Words::default());
+    let mut is_readable = true;
+    for piece in pieces {
+        is_readable = is_readable && explainer.receive(piece).is_ok();
+        assert!(explainer.held() <= EXPLAIN_HELD_BYTES_MAX, "what waits is bounded");
+    }
+    let (findings, Words(words)) = explainer.end();
+    (words, is_readable && findings.is_ok())
+}
+
+/// What is told, in words.
+#[derive(Default)]
+struct Words(Vec<String>);
+
+impl Audience for Words {
+    fn tell(&mut self, told: &Told<'_>) -> io::Result<()> {
+        if let Told::Unit { unit, .. } = told {
+            for layer in &unit.layers {
+                assert_eq!(untiled(&layer.spans, layer.bytes.len()), None, "{layer:?}");
+            }
+        }
+        self.0.push(match told {
+            Told::Unit { unit, .. } => format!("{} {}", unit.offset, unit.summary),
+            other => format!("{other:?}"),
+        });
+        Ok(())
+    }
+}
+
 /// The events, and whether all that came was taken.
 fn decode_events<'b>(pieces: impl Iterator<Item = &'b [u8]>) -> (Vec<StreamEvent>, bool) {
     let mut decoder = event_stream::Decoder::new(1 << 16);
@@ -329,6 +376,8 @@ fn pieces(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
+/// What a capture of raw IP packets begins with.
+const PCAP_HEADER: &[u8] = b"\xa1\xb2\xc3\xd4\0\x02\0\x04\0\0\0\0\0\0\0\0\0\x04\0\0\0\0\0\x65";
 /// 16 bytes in base64.
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 /// The longest head of a frame.

@@ -13,8 +13,11 @@ type Target = (&'static str, fn(&[u8]));
 
 const TARGETS: &[Target] = &[
     ("body", fuzz::body),
+    ("capture", fuzz::capture),
     ("chunked", fuzz::chunked),
     ("cursor", fuzz::cursor),
+    ("dissect", fuzz::dissect),
+    ("encoded", fuzz::encoded),
     ("engine", fuzz::engine),
     ("event_stream", fuzz::event_stream),
     ("head", fuzz::head),
