@@ -8,6 +8,8 @@ mod articles;
 mod goodbyes;
 #[path = "lessons/inspect.rs"]
 mod inspect;
+#[path = "lessons/learn.rs"]
+mod learn;
 #[path = "lessons/ledger.rs"]
 mod ledger;
 #[path = "lessons/messages.rs"]

@@ -9,7 +9,7 @@
 //! Transfer-Encoding: chunked
 //!
 //! 87f                                          the first chunk: a document, padded for browsers
-//! <!doctype html><title>pushscope</title>…     that wait for 1 KiB, and where it stands
+//! <!doctype html>…<title>pushscope</title>…    that wait for 1 KiB, and where it stands
 //! <script>parent.pushscope.open("1763712345678-0")</script>
 //!
 //! 79                                           a chunk per message: the browser runs the script

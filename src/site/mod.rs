@@ -1,8 +1,11 @@
 //! The pages, embedded: no build step, and no path is ever opened from a request.
 
+pub mod learn;
+
 use std::sync::LazyLock;
 
-use crate::answer::{Answer, Manner};
+use crate::answer::{Answer, Manner, TEXT};
+use crate::id::Kind;
 use crate::mech::CARDS;
 use crate::mech::mould::LEGEND;
 use crate::wire::date::Date;
@@ -20,6 +23,8 @@ pub struct Page {
 enum Source {
     File(&'static [u8]),
     Home,
+    Lesson(Kind),
+    Lessons,
 }
 
 impl Page {
@@ -39,6 +44,8 @@ impl Page {
         match self.bytes {
             Source::File(bytes) => bytes,
             Source::Home => &HOME,
+            Source::Lesson(kind) => learn::lesson(kind),
+            Source::Lessons => learn::lessons(),
         }
     }
 }
@@ -72,10 +79,12 @@ fn cards_html() -> String {
             card.client,
             card.reconnects,
             card.cannot,
-            card.source,
+            &format!("<a href=\"/{0}\">{0}</a>", card.source),
         ];
         html.push_str(&format!(
-            "<tr role=\"row\"><th scope=\"row\" role=\"rowheader\">{}</th>",
+            "<tr role=\"row\"><th scope=\"row\" role=\"rowheader\">\
+             <a href=\"/learn/{}\">{}</a></th>",
+            card.kind.name(),
             card.title
         ));
         for (column, cell) in COLUMNS.iter().skip(1).zip(cells) {
@@ -122,9 +131,32 @@ const fn script(path: &'static str, bytes: &'static [u8]) -> Page {
     file(path, "text/javascript; charset=utf-8", bytes)
 }
 
+const fn lesson(path: &'static str, kind: Kind) -> Page {
+    Page { path, media_type: HTML, bytes: Source::Lesson(kind) }
+}
+
+const fn source(path: &'static str, kind: Kind) -> Page {
+    file(path, TEXT, learn::source(kind).as_bytes())
+}
+
 /// Every page and every part of one; nothing else is ever served.
 static PAGES: &[Page] = &[
     Page { path: "/", media_type: HTML, bytes: Source::Home },
+    Page { path: "/learn", media_type: HTML, bytes: Source::Lessons },
+    lesson("/learn/poll", Kind::Poll),
+    lesson("/learn/long_poll", Kind::LongPoll),
+    lesson("/learn/iframe", Kind::Iframe),
+    lesson("/learn/xhr_stream", Kind::XhrStream),
+    lesson("/learn/sse", Kind::Sse),
+    lesson("/learn/websocket", Kind::WebSocket),
+    file("/site/learn.css", STYLE, include_bytes!("learn.css")),
+    script("/site/learn.js", include_bytes!("learn.js")),
+    source("/src/mech/poll.rs", Kind::Poll),
+    source("/src/mech/long_poll.rs", Kind::LongPoll),
+    source("/src/mech/iframe.rs", Kind::Iframe),
+    source("/src/mech/xhr_stream.rs", Kind::XhrStream),
+    source("/src/mech/sse.rs", Kind::Sse),
+    source("/src/mech/websocket.rs", Kind::WebSocket),
     file("/chat", HTML, include_bytes!("chat.html")),
     file("/payment", HTML, include_bytes!("payment.html")),
     file("/costs", HTML, include_bytes!("costs.html")),
