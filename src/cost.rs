@@ -137,6 +137,8 @@ pub enum Syscall {
     AcceptBlocked,
     /// `getsockopt`: the kernel's own figures.
     Getsockopt,
+    /// `getpeername`: who is at the other end.
+    Getpeername,
     /// `close`.
     Close,
     /// `openat`: the descriptor that the listener holds in reserve.
@@ -151,7 +153,7 @@ pub enum Syscall {
 
 impl Syscall {
     /// Every call, in the order of tables.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Accept,
         Self::EpollCtl,
         Self::Read,
@@ -164,6 +166,7 @@ impl Syscall {
         Self::Setsockopt,
         Self::AcceptBlocked,
         Self::Getsockopt,
+        Self::Getpeername,
         Self::Close,
         Self::Open,
         Self::EpollWait,
@@ -186,6 +189,7 @@ impl Syscall {
             Self::Shutdown => "shutdown",
             Self::Setsockopt => "setsockopt",
             Self::Getsockopt => "getsockopt",
+            Self::Getpeername => "getpeername",
             Self::Close => "close",
             Self::Open => "open",
             Self::EpollWait => "epoll_wait",
@@ -208,6 +212,7 @@ impl Syscall {
             | Self::Shutdown
             | Self::Setsockopt
             | Self::Getsockopt
+            | Self::Getpeername
             | Self::Close
             | Self::EpollWait => self.name(),
         }
@@ -218,6 +223,14 @@ impl Syscall {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Calls {
     counts: [u64; Syscall::ALL.len()],
+}
+
+impl<const N: usize> From<[Syscall; N]> for Calls {
+    fn from(made: [Syscall; N]) -> Self {
+        let mut calls = Self::default();
+        made.into_iter().for_each(|call| calls.book(call));
+        calls
+    }
 }
 
 impl Calls {

@@ -427,12 +427,15 @@ impl Reactor {
         }
         self.engine.enter_loop();
         for token in self.engine.tokens() {
-            let socket = self.sockets.get(token.index as usize).and_then(Option::as_ref);
-            let Some(Ok(kernel)) = socket.map(sys::kernel) else { continue };
-            for _ in 0..2 {
-                self.engine.book_for(Owner::Loop, Syscall::Getsockopt);
-            }
-            self.engine.witness_open(token, kernel, || socket.map(sys::peer).unwrap_or_default());
+            let Some(Some(socket)) = self.sockets.get(token.index as usize) else { continue };
+            let Ok(kernel) = sys::kernel(socket) else { continue };
+            self.engine.book_all(Owner::Loop, &[Syscall::Getsockopt; 2].into());
+            let peer = self.engine.inquires_peers().then(|| {
+                let calls = [Syscall::Getsockopt, Syscall::Getpeername].into();
+                self.engine.book_all(Owner::Loop, &calls);
+                sys::peer(socket)
+            });
+            self.engine.witness_open(token, kernel, peer);
         }
     }
 

@@ -80,6 +80,7 @@ impl Server {
         assert_eq!(running.line(), format!("  look        {url}/\n"));
         assert_eq!(running.line(), format!("  publish     curl -d 'hello' {url}/c/10086\n"));
         assert_eq!(running.line(), format!("  subscribe   curl -N {url}/c/10086/sse\n"));
+        assert_eq!(running.line(), format!("  inspect     {url}/inspect\n"));
         Self { running, authority, url }
     }
 

@@ -131,7 +131,8 @@ fn greet(address: SocketAddr) {
         "pushscope listens on http://{address}/\n  \
          look        http://{address}/\n  \
          publish     curl -d 'hello' http://{address}/c/10086\n  \
-         subscribe   curl -N http://{address}/c/10086/sse\n"
+         subscribe   curl -N http://{address}/c/10086/sse\n  \
+         inspect     http://{address}/inspect\n"
     );
     // Whoever has started it in the background may not listen: it serves all the same.
     let mut out = io::stdout();

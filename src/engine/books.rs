@@ -130,8 +130,13 @@ impl Engine {
         !self.inquiries.askers.is_empty() && self.turn.now.at >= self.inquiries.from
     }
 
+    /// Whether somebody wants to know who is at the other ends, too.
+    pub fn inquires_peers(&self) -> bool {
+        self.inquiries.wants_peers
+    }
+
     /// What the kernel says about an open connection.
-    pub fn witness_open(&mut self, token: Token, kernel: Kernel, peer: impl Fn() -> Peer) {
+    pub fn witness_open(&mut self, token: Token, kernel: Kernel, peer: Option<Peer>) {
         let Some(conn) = self.conn(token) else { return };
         let owner = conn.owner;
         let witnessed = self.inquiries.witnessed.get_or_insert_default();
@@ -139,9 +144,7 @@ impl Engine {
             Some(owner) => witnessed.rows[owner.place()] += kernel,
             None => witnessed.unasked += kernel,
         }
-        if self.inquiries.wants_peers {
-            self.inquiries.peers.insert(token, peer());
-        }
+        self.inquiries.peers.extend(peer.map(|peer| (token, peer)));
     }
 
     /// What the kernel says about a connection that is about to be closed.

@@ -262,7 +262,7 @@ impl World {
         }
         self.engine.enter_loop();
         for token in self.engine.tokens() {
-            self.engine.witness_open(token, KERNEL, Default::default);
+            self.engine.witness_open(token, KERNEL, Some(Default::default()));
         }
     }
 

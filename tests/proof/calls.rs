@@ -58,6 +58,7 @@ fn system_calls_are_those_that_strace_has_seen() {
 fn misbehave(address: SocketAddr) {
     let mut line = Line::connect(address);
     assert_eq!(line.ask("/nowhere").status, 404);
+    assert_eq!(line.ask("/inspect/connections").status, 200);
     line.say(b"no request\r\n\r\n");
     line.until_thrown_away();
     Subscriber::open(address, Kind::Sse, "room").into_line().reset();
@@ -121,7 +122,7 @@ const OUTSIDE: [(&str, &str); 6] = [
 ];
 
 /// What must have happened for this to be a proof; the rest depends on how fast somebody was.
-const EXPECTED: [Syscall; 12] = [
+const EXPECTED: [Syscall; 13] = [
     Syscall::Accept,
     Syscall::AcceptBlocked,
     Syscall::EpollCtl,
@@ -131,6 +132,7 @@ const EXPECTED: [Syscall; 12] = [
     Syscall::WritevShort,
     Syscall::Setsockopt,
     Syscall::Getsockopt,
+    Syscall::Getpeername,
     Syscall::Close,
     Syscall::EpollWait,
     Syscall::CpuClock,

@@ -119,6 +119,7 @@ impl Seen {
             "shutdown" => Syscall::Shutdown,
             "setsockopt" => Syscall::Setsockopt,
             "getsockopt" => Syscall::Getsockopt,
+            "getpeername" => Syscall::Getpeername,
             "close" => Syscall::Close,
             // The C library of some machines has the one, of others the other.
             "epoll_wait" | "epoll_pwait" => Syscall::EpollWait,
