@@ -9,6 +9,7 @@ use crate::dissect::shape::UnitShape;
 use crate::dissect::{Dissector, Joining};
 use crate::event::{Batch, Course, Event};
 use crate::id::Kind;
+use crate::limits::LENS_UNIT_BYTES_MAX;
 use crate::mech::mould::{Coding, Dress};
 use crate::mech::{iframe, long_poll, sse, websocket, xhr_stream};
 use crate::wire::body::Body;
@@ -90,7 +91,7 @@ fn joining(kind: Kind) -> Joining<'static> {
 fn dissected(bytes: &[u8], joining: Joining<'_>) -> Vec<UnitShape> {
     let mut units = Vec::new();
     Dissector::joining(joining).receive(Role::Server, bytes, &mut units);
-    units.iter().map(UnitShape::of).collect()
+    units.iter_mut().map(|unit| UnitShape::beginning(unit, LENS_UNIT_BYTES_MAX)).collect()
 }
 
 #[cfg(test)]

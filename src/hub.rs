@@ -84,7 +84,7 @@ pub enum HubError {
 }
 
 /// The name of a channel that is no name: a control character cannot stand in one.
-const INSPECTOR: &str = "\u{1}inspector";
+const INSPECTOR: [&str; 2] = ["\u{1}inspector", "\u{1}inspector of itself"];
 
 /// One channel.
 #[derive(Debug)]
@@ -205,9 +205,15 @@ impl Hub {
         self.make(name, now)
     }
 
-    /// The channel in which viewers are told what others say and hear: no address can name it.
-    pub fn channel_of_inspector(&mut self, now: Now) -> Result<ChannelKey, HubError> {
-        self.find(INSPECTOR).map_or_else(|| self.make(INSPECTOR, now), Ok)
+    /// The channel in which viewers are told what others say and hear, or also what they do
+    /// themselves: no address can name it.
+    pub fn channel_of_inspector(
+        &mut self,
+        shows_own: bool,
+        now: Now,
+    ) -> Result<ChannelKey, HubError> {
+        let name = INSPECTOR[usize::from(shows_own)];
+        self.find(name).map_or_else(|| self.make(name, now), Ok)
     }
 
     fn make(&mut self, name: &str, now: Now) -> Result<ChannelKey, HubError> {

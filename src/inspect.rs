@@ -1,20 +1,22 @@
 //! The lens: what the inspector sees of live connections, while somebody looks.
 //!
-//! Bytes are taken down as the sockets give and take them, dissected at the end of the turn by the
-//! codecs that serve, and told in units, secrets blotted out. Nothing is taken down when nobody
+//! Bytes are taken down as the sockets give and take them, secrets blotted out, dissected at the
+//! end of the turn by the codecs that serve, and told in units. Nothing is taken down when nobody
 //! looks; what is, is bounded, and what does not fit is told as such.
+
+mod blot;
 
 use std::collections::HashMap;
 
 use serde::Serialize;
 
-use crate::dissect::shape::{self, UnitShape};
-use crate::dissect::{Dissector, Layer, Unit};
+use crate::dissect::shape::UnitShape;
+use crate::dissect::{Dissector, Unit};
 use crate::id::Token;
 use crate::limits;
-use crate::wire::field::known;
-use crate::wire::span::Span;
 use crate::wire::ws_frame::Role;
+
+use blot::Blot;
 
 /// Whoever looks, and what at.
 #[derive(Debug, Default)]
@@ -24,12 +26,13 @@ pub struct Lens {
     pieces: Vec<(Token, Role, Vec<u8>)>,
     /// Bytes of all of them.
     bytes: usize,
-    /// Units of which the bytes did not fit.
+    /// What did not fit: see [`Missed`].
     missed: u64,
     /// What is told of the viewers' own connections, when somebody wants that.
     own: Own,
-    /// A secret that is blotted out wherever it stands in a head.
-    secret: Option<String>,
+    /// Connections that are not looked at, and whose they are: there were too many, or too much
+    /// came at once. They will be when there is room, from where they are then.
+    outside: HashMap<Token, Whose>,
 }
 
 /// What is told of the viewers' own connections: little, and seldom, because telling it is traffic
@@ -46,8 +49,27 @@ struct Watched {
     dissector: Dissector,
     /// Bytes to the peer that were queued before anybody looked.
     unseen: u64,
-    /// Whether it is a viewer's own.
-    is_own: bool,
+    whose: Whose,
+    /// Of the client's bytes, and of the server's.
+    blots: [Blot; 2],
+}
+
+/// Whose a connection is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+enum Whose {
+    /// Somebody else's.
+    #[default]
+    Other,
+    /// A viewer has asked something over it. A browser asks for other things over it, too.
+    Asking,
+    /// A viewer is told over it, to its end.
+    Told,
+}
+
+impl Whose {
+    const fn is_own(self) -> bool {
+        matches!(self, Self::Asking | Self::Told)
+    }
 }
 
 /// A unit of a connection: what a viewer is sent.
@@ -63,41 +85,67 @@ pub struct Told {
     pub unit: UnitShape,
 }
 
-/// Units that could not be told.
+/// What could not be told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
-pub struct Drop {
-    /// How many pieces of input or output they were in.
+pub struct Missed {
+    /// How many units, or pieces of input or output of which the units are not known.
     pub missed: u64,
 }
 
 impl Lens {
-    /// Nothing is looked at yet; this secret is never shown.
-    pub fn new(secret: Option<String>) -> Self {
-        Self { secret, ..Self::default() }
-    }
-
     /// A connection is looked at from now on; so many bytes to its peer were queued before.
     pub fn watch(&mut self, token: Token, dissector: Dissector, unseen: u64) {
-        if self.watched.len() < limits::LENS_CONNECTIONS_MAX {
-            self.watched.insert(token, Watched { dissector, unseen, is_own: false });
+        let whose = self.outside.remove(&token).unwrap_or_default();
+        if self.watched.len() >= limits::LENS_CONNECTIONS_MAX {
+            self.outside.insert(token, whose);
+            return;
+        }
+        self.watched.insert(token, Watched { dissector, unseen, whose, blots: Default::default() });
+    }
+
+    /// A connection cannot be looked at now.
+    pub fn leave(&mut self, token: Token) {
+        let whose = self.watched.remove(&token).map(|watched| watched.whose);
+        self.outside.insert(token, whose.unwrap_or_default());
+    }
+
+    /// Connections that may be looked at again, now that there is room for them.
+    pub fn outside(&self) -> Vec<Token> {
+        let room = limits::LENS_CONNECTIONS_MAX.saturating_sub(self.watched.len());
+        self.outside.keys().copied().take(room).collect()
+    }
+
+    /// What is asked over a connection is a viewer's own question, or is not.
+    pub fn asks(&mut self, token: Token, is_own: bool) {
+        self.belongs(token, if is_own { Whose::Asking } else { Whose::Other });
+    }
+
+    /// A viewer is told over this connection.
+    pub fn tells(&mut self, token: Token) {
+        self.belongs(token, Whose::Told);
+    }
+
+    fn belongs(&mut self, token: Token, to: Whose) {
+        let watched = self.watched.get_mut(&token).map(|watched| &mut watched.whose);
+        if let Some(whose) = watched.or_else(|| self.outside.get_mut(&token)) {
+            *whose = to;
         }
     }
 
-    /// A connection is a viewer's own.
-    pub fn leave_out(&mut self, token: Token) {
-        if let Some(watched) = self.watched.get_mut(&token) {
-            watched.is_own = true;
+    /// Whether somebody wants to see the viewers' own connections, too.
+    pub fn show_own(&mut self, is_shown: bool) {
+        if is_shown && !self.own.is_shown {
+            // What was told over them so far was not taken down.
+            let told = self.watched.extract_if(|_, watched| watched.whose == Whose::Told);
+            self.outside.extend(told.map(|(token, watched)| (token, watched.whose)));
         }
-    }
-
-    /// Somebody wants to see the viewers' own connections, too.
-    pub const fn show_own(&mut self) {
-        self.own.is_shown = true;
+        self.own.is_shown = is_shown;
     }
 
     /// Whether a connection is a viewer's own.
     pub fn is_own(&self, token: Token) -> bool {
-        self.watched.get(&token).is_some_and(|watched| watched.is_own)
+        let watched = self.watched.get(&token).map(|watched| watched.whose);
+        watched.or_else(|| self.outside.get(&token).copied()).is_some_and(Whose::is_own)
     }
 
     /// Whether a connection is looked at.
@@ -108,7 +156,7 @@ impl Lens {
     /// Takes down what a socket has given, or taken.
     pub fn note(&mut self, token: Token, from: Role, bytes: &[u8]) {
         let Some(watched) = self.watched.get_mut(&token) else { return };
-        if watched.is_own && !self.own.is_shown {
+        if watched.whose == Whose::Told && !self.own.is_shown {
             return;
         }
         let mut bytes = bytes;
@@ -122,24 +170,27 @@ impl Lens {
         }
         if self.bytes + bytes.len() > limits::LENS_BYTES_PER_TURN {
             // What follows a hole could not be understood.
-            self.watched.remove(&token);
             self.missed += 1;
+            self.leave(token);
             return;
         }
         self.bytes += bytes.len();
-        self.pieces.push((token, from, bytes.to_vec()));
+        let mut bytes = bytes.to_vec();
+        watched.blots[usize::from(from == Role::Server)].out(&mut bytes);
+        self.pieces.push((token, from, bytes));
     }
 
     /// A connection is no more: what was unfinished is told, and it is forgotten.
     pub fn end(&mut self, token: Token, unix_us: u64) -> Vec<Told> {
         let mut told = self.tell(unix_us);
+        self.outside.remove(&token);
         if let Some(mut watched) = self.watched.remove(&token)
-            && !watched.is_own
+            && !watched.whose.is_own()
         {
             let mut units = Vec::new();
             watched.dissector.end(Role::Client, &mut units);
             watched.dissector.end(Role::Server, &mut units);
-            told.extend(units.iter_mut().map(|unit| self.told(token, false, unix_us, unit)));
+            told.extend(units.iter_mut().map(|unit| Told::of(token, false, unix_us, unit)));
         }
         told
     }
@@ -155,9 +206,9 @@ impl Lens {
     }
 
     /// What could not be told since this was asked last.
-    pub fn take_missed(&mut self) -> Option<Drop> {
+    pub fn take_missed(&mut self) -> Option<Missed> {
         let missed = std::mem::take(&mut self.missed);
-        (missed > 0).then_some(Drop { missed })
+        (missed > 0).then_some(Missed { missed })
     }
 
     /// Dissects what was taken down.
@@ -165,21 +216,27 @@ impl Lens {
         self.bytes = 0;
         let mut told = Vec::new();
         for (token, from, bytes) in std::mem::take(&mut self.pieces) {
-            let Some(watched) = self.watched.get_mut(&token) else { continue };
-            let is_own = watched.is_own;
+            let Some(watched) = self.watched.get_mut(&token) else {
+                self.missed += 1;
+                continue;
+            };
+            let is_own = watched.whose.is_own();
+            let mut units = Vec::new();
+            watched.dissector.receive(from, &bytes, &mut units);
+            let (told, most) = match is_own {
+                true => (&mut self.own.units, limits::LENS_OWN_UNITS_MAX),
+                false => (&mut told, limits::LENS_UNITS_PER_TURN),
+            };
             if is_own && !self.own.is_shown {
                 continue;
             }
-            let mut units = Vec::new();
-            watched.dissector.receive(from, &bytes, &mut units);
-            for mut unit in units {
-                let unit = self.told(token, is_own, unix_us, &mut unit);
-                if !is_own {
-                    told.push(unit);
-                } else if self.own.units.len() < limits::LENS_OWN_UNITS_MAX {
-                    self.own.units.push(unit);
-                }
+            let room = most.saturating_sub(told.len());
+            if !is_own {
+                self.missed += units.len().saturating_sub(room) as u64;
             }
+            told.extend(
+                units.iter_mut().take(room).map(|unit| Told::of(token, is_own, unix_us, unit)),
+            );
         }
         told
     }
@@ -188,66 +245,23 @@ impl Lens {
     pub fn take_own(&mut self) -> Vec<Told> {
         std::mem::take(&mut self.own.units)
     }
+}
 
-    fn told(&self, token: Token, own: bool, time_us: u64, unit: &mut Unit) -> Told {
-        redact(unit, self.secret.as_deref());
-        let share = shape::share(unit);
+impl Told {
+    fn of(token: Token, own: bool, time_us: u64, unit: &mut Unit) -> Self {
+        let most = if own { limits::LENS_OWN_BYTES_MAX } else { limits::LENS_UNIT_BYTES_MAX };
+        let mut unit = UnitShape::beginning(unit, most);
         if own {
             unit.layers.truncate(1);
             unit.summary = unit.summary.chars().take(limits::LENS_OWN_BYTES_MAX / 4).collect();
         }
-        let most = if own { limits::LENS_OWN_BYTES_MAX } else { limits::LENS_UNIT_BYTES_MAX };
-        unit.layers.iter_mut().for_each(|layer| cut(layer, most));
-        let unit = UnitShape { share, ..UnitShape::of(unit) };
-        Told { connection: name(token), time_us, own, unit }
+        Self { connection: name(token), time_us, own, unit }
     }
 }
 
 /// The name of a connection: `<slot>-<tenant>`.
 pub fn name(token: Token) -> String {
     format!("{}-{}", token.index, token.generation)
-}
-
-/// Blots out what proves who somebody is: the values of secret fields, and this text in heads.
-fn redact(unit: &mut Unit, secret: Option<&str>) {
-    let Some(wire) = unit.layers.first_mut().filter(|wire| wire.name == "HTTP") else { return };
-    if unit.name == "content" {
-        return;
-    }
-    // Line by line, whatever the codec made of them: a head that is refused has secrets, too.
-    let mut at = 0;
-    while let Some(line) = wire.bytes.get(at..).filter(|rest| !rest.is_empty()) {
-        let length = memchr::memchr(b'\n', line).map_or(line.len(), |end| end + 1);
-        let colon = memchr::memchr(b':', line.get(..length).unwrap_or_default());
-        if let Some((name, _)) = colon.and_then(|colon| line.split_at_checked(colon))
-            && known::is_secret(name.trim_ascii())
-        {
-            let end = line.get(..length).unwrap_or_default().trim_ascii_end().len();
-            let start = name.len() + 2;
-            blot(&mut wire.bytes, at + start.min(end), at + end);
-        }
-        at += length;
-    }
-    let Some(secret) = secret.filter(|secret| !secret.is_empty()) else { return };
-    while let Some(at) = memchr::memmem::find(&wire.bytes, secret.as_bytes()) {
-        blot(&mut wire.bytes, at, at + secret.len());
-        unit.summary = unit.summary.replace(secret, "•••");
-    }
-}
-
-fn blot(bytes: &mut [u8], start: usize, end: usize) {
-    if let Some(run) = bytes.get_mut(start..end) {
-        run.fill(b'*');
-    }
-}
-
-/// Keeps the beginning of a layer, so that viewers can keep up; what a viewer is sent itself would
-/// else tell of itself without end.
-fn cut(layer: &mut Layer, most: usize) {
-    let end = layer.bytes.len().min(most);
-    layer.bytes.truncate(end);
-    layer.spans.retain(|span| span.start < end);
-    layer.spans.iter_mut().for_each(|span: &mut Span| span.end = span.end.min(end));
 }
 
 /// A connection, for the list of all.
@@ -295,15 +309,15 @@ mod tests {
 
     const TOKEN: Token = Token { index: 3, generation: 7 };
 
-    fn watching(secret: Option<&str>) -> Lens {
-        let mut lens = Lens::new(secret.map(str::to_owned));
+    fn watching() -> Lens {
+        let mut lens = Lens::default();
         lens.watch(TOKEN, Dissector::new(), 0);
         lens
     }
 
     #[test]
     fn secrets_are_blotted_out() {
-        let mut lens = watching(Some("s3cret"));
+        let mut lens = watching();
         let head = b"GET /inspect?token=s3cret HTTP/1.1\r\nHost: h\r\nCookie: a=b\r\n\
             authorization: Basic xyz\r\n\r\n";
         lens.note(TOKEN, Role::Client, head);
@@ -322,8 +336,62 @@ mod tests {
     }
 
     #[test]
+    fn secrets_are_blotted_out_of_what_is_refused_cut_or_out_of_place() {
+        for pieces in [
+            &["GET / HTTP/1.1\r\nHost: h\r\nCookie: a\r\n s3cret\r\n\r\n"][..],
+            &["GET / HTTP/1.1\r\nHost: h\r\nCoo", "kie: s3c", "ret\r\n\r\n"],
+            &["no head\r\n", "Cookie: s3cret\r\n"],
+            &["GET / HTTP/1.1\r\nHost: h\r\nCookie: s3cret"],
+            &[
+                "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n",
+                "Authorization: s3cret\r\n\r\n",
+            ],
+            &["POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nx\r\nCookie: s3cret\r\n"],
+        ] {
+            let mut lens = watching();
+            let mut told = Vec::new();
+            for piece in pieces {
+                lens.note(TOKEN, Role::Client, piece.as_bytes());
+                told.extend(lens.tell(0));
+            }
+            told.extend(lens.end(TOKEN, 0));
+            let all = serde_json::to_string(&told).unwrap();
+            let hex =
+                |text: &str| text.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
+            assert!(!told.is_empty() && all.contains(&hex("***")), "{pieces:?}: {all}");
+            assert!(!all.contains("s3c") && !all.contains(&hex("s3c")), "{pieces:?}: {all}");
+        }
+    }
+
+    #[test]
+    fn what_a_viewers_connection_is_used_for_besides_is_shown() {
+        let mut lens = watching();
+        let mut ask = |own, target: &str| {
+            let head = format!("GET {target} HTTP/1.1\r\nHost: h\r\n\r\n");
+            lens.note(TOKEN, Role::Client, head.as_bytes());
+            lens.asks(TOKEN, own);
+            lens.tell(0).len()
+        };
+        assert_eq!(ask(true, "/inspect/connections"), 0);
+        assert_eq!(ask(false, "/c/news"), 1);
+        assert_eq!(ask(true, "/inspect/connections"), 0);
+    }
+
+    #[test]
+    fn who_was_lost_is_looked_at_again() {
+        let mut lens = watching();
+        lens.note(TOKEN, Role::Client, &vec![b'x'; limits::LENS_BYTES_PER_TURN + 1]);
+        assert_eq!(lens.outside(), [TOKEN]);
+        lens.watch(TOKEN, Dissector::beginning(Protocol::WebSocket), 0);
+        assert!(lens.outside().is_empty());
+        lens.tell(0);
+        lens.note(TOKEN, Role::Server, b"\x81\x02hi");
+        assert_eq!(lens.tell(0)[0].unit.summary, "text hi");
+    }
+
+    #[test]
     fn what_was_queued_before_is_not_seen() {
-        let mut lens = Lens::new(None);
+        let mut lens = Lens::default();
         lens.watch(TOKEN, Dissector::beginning(Protocol::WebSocket), 3);
         lens.note(TOKEN, Role::Server, b"abc\x81\x02hi");
         assert_eq!(lens.tell(0)[0].unit.summary, "text hi");
@@ -331,12 +399,13 @@ mod tests {
 
     #[test]
     fn a_viewers_own_is_left_out_or_cut() {
-        let mut lens = watching(None);
-        lens.leave_out(TOKEN);
+        let mut lens = watching();
+        lens.tells(TOKEN);
         let head = format!("GET /{} HTTP/1.1\r\nHost: h\r\n\r\n", "x".repeat(2_000));
         lens.note(TOKEN, Role::Client, head.as_bytes());
         assert!(!lens.is_waiting() && lens.tell(0).is_empty());
-        lens.show_own();
+        lens.show_own(true);
+        lens.watch(TOKEN, Dissector::new(), 0);
         lens.note(TOKEN, Role::Client, head.as_bytes());
         assert!(lens.tell(0).is_empty());
         let own = lens.take_own();
@@ -346,7 +415,7 @@ mod tests {
 
     #[test]
     fn of_what_is_long_the_beginning_is_shown_and_all_is_counted() {
-        let mut lens = Lens::new(None);
+        let mut lens = Lens::default();
         lens.watch(TOKEN, Dissector::beginning(Protocol::WebSocket), 0);
         let mut frame = b"\x82\x7e\x4e\x20".to_vec();
         frame.resize(4 + 20_000, 0);
@@ -358,15 +427,15 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_told_as_missed() {
-        let mut lens = watching(None);
+        let mut lens = watching();
         lens.note(TOKEN, Role::Client, &vec![b'x'; limits::LENS_BYTES_PER_TURN + 1]);
-        assert_eq!(lens.take_missed(), Some(Drop { missed: 1 }));
+        assert_eq!(lens.take_missed(), Some(Missed { missed: 1 }));
         assert!(!lens.is_watched(TOKEN) && lens.take_missed().is_none());
     }
 
     #[test]
     fn what_is_unfinished_is_told_in_the_end() {
-        let mut lens = watching(None);
+        let mut lens = watching();
         lens.note(TOKEN, Role::Client, b"GET / HT");
         assert!(lens.tell(0).is_empty());
         let told = lens.end(TOKEN, 0);

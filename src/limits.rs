@@ -117,7 +117,9 @@ pub const PENDING_BYTES_MAX: usize = 256 * 1024;
 /// Connections whose bytes the inspector takes down.
 pub const LENS_CONNECTIONS_MAX: usize = 256;
 /// Bytes that it takes down in a turn: dissecting them takes the loop's time.
-pub const LENS_BYTES_PER_TURN: usize = 1024 * 1024;
+pub const LENS_BYTES_PER_TURN: usize = 512 * 1024;
+/// Units that it tells in a turn: some are of a few bytes, and each is told in a thousand.
+pub const LENS_UNITS_PER_TURN: usize = 512;
 /// Bytes of a layer that it shows.
 pub const LENS_UNIT_BYTES_MAX: usize = 16 * 1024;
 /// Bytes of a unit that it shows of a viewer's own connection, which carries what is shown.

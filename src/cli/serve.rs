@@ -27,7 +27,7 @@ pub(super) struct Serve {
     origin: Vec<String>,
     /// Lets whoever gives this as `?token=` use the inspector; without it, only this machine may
     #[arg(long, value_name = "TOKEN", env = "PUSHSCOPE_INSPECT_TOKEN", hide_env = true)]
-    #[arg(hide_env_values = true)]
+    #[arg(hide_env_values = true, value_parser = value::token)]
     inspect_token: Option<String>,
     /// The longest message
     #[arg(long, value_name = "BYTES", env = "PUSHSCOPE_MESSAGE_BYTES_MAX", hide_env = true)]

@@ -125,6 +125,17 @@ fn is_host(host: &str) -> bool {
     }
 }
 
+/// Reads a token: an empty one would let in whoever gives none.
+pub(super) fn token(text: &str) -> Result<String, String> {
+    if text.len() < TOKEN_BYTES_MIN || text.bytes().any(|byte| !byte.is_ascii_graphic()) {
+        return Err(format!("a token has at least {TOKEN_BYTES_MIN} visible ASCII characters"));
+    }
+    Ok(text.to_owned())
+}
+
+/// Below, somebody guesses it.
+const TOKEN_BYTES_MIN: usize = 8;
+
 /// Reads the name of a mechanism, as its file or as its address is named.
 pub(super) fn kind(text: &str) -> Result<Kind, String> {
     let name = match text {

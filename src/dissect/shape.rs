@@ -10,7 +10,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Remedy, Unit};
+use super::{Layer, Remedy, Unit};
 use crate::cost::Bytes;
 use crate::wire::response::reason;
 use crate::wire::span;
@@ -117,7 +117,7 @@ impl UnitShape {
             offset: unit.offset,
             name: unit.name.to_owned(),
             summary: unit.summary.clone(),
-            share: share(unit),
+            share: unit.books(),
             layers: unit.layers.iter().map(LayerShape::of).collect(),
             violation: unit.violation.map(|violation| ViolationShape {
                 name: violation.name.to_owned(),
@@ -127,10 +127,25 @@ impl UnitShape {
             }),
         }
     }
+
+    /// The same with so many bytes of each layer at most, told from the first on; all of its bytes
+    /// have their share.
+    pub fn beginning(unit: &mut Unit, bytes_max: usize) -> Self {
+        let share = unit.books();
+        unit.layers.iter_mut().for_each(|layer| cut(layer, bytes_max));
+        Self { share, ..Self::of(unit) }
+    }
+}
+
+fn cut(layer: &mut Layer, bytes_max: usize) {
+    let end = layer.bytes.len().min(bytes_max);
+    layer.bytes.truncate(end);
+    layer.spans.retain(|span| span.start < end);
+    layer.spans.iter_mut().for_each(|span| span.end = span.end.min(end));
 }
 
 impl LayerShape {
-    fn of(layer: &super::Layer) -> Self {
+    fn of(layer: &Layer) -> Self {
         let spans = layer.spans.iter().map(|span| SpanShape {
             name: span.field.name.to_owned(),
             clause: span.field.clause.to_owned(),
@@ -150,11 +165,6 @@ impl LayerShape {
             spans: spans.collect(),
         }
     }
-}
-
-/// The bytes of a unit, by what they are for.
-pub fn share(unit: &Unit) -> Bytes {
-    unit.books()
 }
 
 /// The name of a side.

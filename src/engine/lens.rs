@@ -14,6 +14,7 @@ use crate::inspect::{self, Connection, Lens, Peer};
 use crate::limits;
 use crate::mech::Mech;
 use crate::mech::mould::Coding;
+use crate::origin::Origins;
 use crate::route::Ask;
 use crate::timer::Waiter;
 use crate::wire::body::Body;
@@ -36,7 +37,8 @@ pub(super) struct Viewing {
 impl Viewing {
     /// Nobody looks; with this token others may than whoever sits at this machine.
     pub(super) fn new(token: Option<String>) -> Self {
-        Self { token, ..Self::default() }
+        // An empty one would let in whoever gives none.
+        Self { token: token.filter(|token| !token.is_empty()), ..Self::default() }
     }
 
     /// A socket has given these bytes.
@@ -87,62 +89,90 @@ impl Engine {
             return is_same(token.as_bytes(), given.as_bytes());
         }
         let is_local = self.conns.get(index as usize).is_some_and(|conn| conn.is_local);
-        // A foreign name that was made to lead here (DNS rebinding) is no reason to tell.
-        is_local && is_local_host(head.host) && !self.origins.is_foreign(head)
+        // Who is behind a proxy on this machine does not sit here; a foreign name that was made to
+        // lead here (DNS rebinding) is no reason to tell, nor that a page may subscribe from afar.
+        let is_forwarded = FORWARDED.iter().any(|name| head.field(name).is_some());
+        let is_foreign = Origins::default().is_foreign(head);
+        is_local && !is_forwarded && is_local_host(head.host) && !is_foreign
     }
 
-    /// A viewer has asked for something: its connection is left out.
-    pub(super) fn leave_out(&mut self, index: u32) {
+    /// What is asked over a connection is a viewer's own question, or is not.
+    pub(super) fn asks(&mut self, index: u32, is_own: bool) {
+        let Some(lens) = &mut self.viewing.lens else { return };
         let Some(conn) = self.conns.get(index as usize) else { return };
-        let token = Token { index, generation: conn.generation };
-        if let Some(lens) = &mut self.viewing.lens {
-            lens.leave_out(token);
-        }
+        lens.asks(Token { index, generation: conn.generation }, is_own);
     }
 
     /// A viewer subscribes: from now on everything is taken down.
     pub(super) fn look(&mut self, index: u32, shows_own: bool) -> Result<ChannelKey, Fault> {
-        let key = self.hub.channel_of_inspector(self.turn.now)?;
-        if self.viewing.lens.is_none() {
-            let mut lens = Lens::new(self.viewing.token.clone());
-            for (slot, conn) in &self.conns {
-                let Ok(index) = u32::try_from(slot) else { continue };
-                let token = Token { index, generation: conn.generation };
-                let Some(joining) = joining(conn) else { continue };
-                lens.watch(token, Dissector::joining(joining), conn.queue.bytes());
-                if joining_tail(conn) {
-                    lens.note(token, Role::Client, &conn.tail);
-                }
-            }
-            self.viewing.lens = Some(Box::new(lens));
+        let key = self.hub.channel_of_inspector(shows_own, self.turn.now)?;
+        let lens = self.viewing.lens.get_or_insert_with(|| {
+            let mut lens = Box::<Lens>::default();
+            let conns = self.conns.iter();
+            let tokens = conns.filter_map(|(slot, conn)| {
+                Some(Token { index: u32::try_from(slot).ok()?, generation: conn.generation })
+            });
+            tokens.for_each(|token| lens.leave(token));
+            lens
+        });
+        if let Some(conn) = self.conns.get(index as usize) {
+            lens.tells(Token { index, generation: conn.generation });
         }
-        if let Some(lens) = &mut self.viewing.lens
-            && shows_own
-        {
-            lens.show_own();
+        if shows_own {
+            lens.show_own(true);
         }
-        self.leave_out(index);
+        self.look_again();
         Ok(key)
+    }
+
+    /// Looks at connections that were not looked at, from where they are now.
+    fn look_again(&mut self) {
+        let Some(lens) = &mut self.viewing.lens else { return };
+        for token in lens.outside() {
+            let conn = self.conns.get(token.index as usize);
+            let conn = conn.filter(|conn| conn.generation == token.generation);
+            let Some((conn, joining)) = conn.and_then(|conn| Some((conn, joining(conn)?))) else {
+                continue;
+            };
+            lens.watch(token, Dissector::joining(joining), conn.queue.bytes());
+            if joining_tail(conn) {
+                lens.note(token, Role::Client, &conn.tail);
+            }
+        }
+    }
+
+    /// Where viewers are told: in the one channel of what others do, in the other also of what
+    /// they do themselves. None where nobody is.
+    fn views(&mut self) -> [Option<ChannelKey>; 2] {
+        [false, true].map(|shows_own| {
+            let key = self.hub.channel_of_inspector(shows_own, self.turn.now).ok()?;
+            (!self.hub.subscribers(key).is_empty()).then_some(key)
+        })
     }
 
     /// Tells viewers what was taken down; when there is none any more, nothing is.
     pub(super) fn tell_viewers(&mut self) {
-        let Some(lens) = &mut self.viewing.lens else { return };
-        let Ok(key) = self.hub.channel_of_inspector(self.turn.now) else { return };
-        if self.hub.subscribers(key).is_empty() {
+        if self.viewing.lens.is_none() {
+            return;
+        }
+        let views = self.views();
+        if views == [None, None] {
             self.viewing.lens = None;
             return;
         }
+        let Some(lens) = &mut self.viewing.lens else { return };
+        lens.show_own(views[1].is_some());
         self.ledger.enter(Phase::Deliver, Some(Owner::Request));
         let told = lens.tell(self.turn.now.unix_us);
         let missed = lens.take_missed();
         let wants_own = lens.has_own() && !self.viewing.is_armed;
         for unit in &told {
-            self.tell_viewer(key, "unit", unit);
+            self.tell_viewer(views, "unit", unit);
         }
         if let Some(missed) = &missed {
-            self.tell_viewer(key, "drop", missed);
+            self.tell_viewer(views, "drop", missed);
         }
+        self.look_again();
         if wants_own {
             self.viewing.is_armed = true;
             let at = self.turn.now.at.after(limits::LENS_OWN_US);
@@ -155,9 +185,9 @@ impl Engine {
         self.viewing.is_armed = false;
         let Some(lens) = &mut self.viewing.lens else { return };
         let own = lens.take_own();
-        let Ok(key) = self.hub.channel_of_inspector(self.turn.now) else { return };
+        let [_, view] = self.views();
         for unit in &own {
-            self.tell_viewer(key, "unit", unit);
+            self.tell_viewer([None, view], "unit", unit);
         }
     }
 
@@ -165,16 +195,23 @@ impl Engine {
     pub(super) fn forget(&mut self, token: Token) {
         let Some(lens) = &mut self.viewing.lens else { return };
         let told = lens.end(token, self.turn.now.unix_us);
-        let Ok(key) = self.hub.channel_of_inspector(self.turn.now) else { return };
+        let views = self.views();
         for unit in &told {
-            self.tell_viewer(key, "unit", unit);
+            self.tell_viewer(views, "unit", unit);
         }
     }
 
-    fn tell_viewer(&mut self, key: ChannelKey, name: &str, what: &impl serde::Serialize) {
+    fn tell_viewer(
+        &mut self,
+        views: [Option<ChannelKey>; 2],
+        name: &str,
+        what: &impl serde::Serialize,
+    ) {
         let text = serde_json::to_string(what).unwrap_or_default();
         let draft = Draft { name: Some(Arc::from(name)), payload: Payload::Text(text.into()) };
-        self.hub.publish(key, draft, self.turn.now);
+        for key in views.into_iter().flatten() {
+            self.hub.publish(key, draft.clone(), self.turn.now);
+        }
     }
 
     /// Every connection, with what the reactor knows of its peer.
@@ -253,6 +290,9 @@ const fn joining_tail(conn: &Conn) -> bool {
         State::Head { .. } | State::Asking(_) | State::Mech(Mech::LongPoll(_) | Mech::WebSocket(_))
     )
 }
+
+/// What a proxy adds.
+const FORWARDED: [&str; 4] = ["Forwarded", "Via", "X-Forwarded-For", "X-Real-IP"];
 
 /// Whether a Host names this machine, and cannot be made to name another.
 fn is_local_host(host: &str) -> bool {

@@ -119,9 +119,7 @@ impl Engine {
                 return self.refuse(index, &manner, refusal);
             }
         };
-        if ask.inspects() {
-            self.leave_out(index);
-        }
+        self.asks(index, ask.inspects());
         self.claim(index, ask.owner());
         let head_bytes = Bytes::head(length);
         self.parsed(index, if ask.repeats() { head_bytes.as_control() } else { head_bytes });

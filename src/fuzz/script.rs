@@ -262,7 +262,8 @@ impl World {
         }
         self.engine.enter_loop();
         for token in self.engine.tokens() {
-            self.engine.witness_open(token, KERNEL, Some(Default::default()));
+            let peer = self.engine.inquires_peers().then(Default::default);
+            self.engine.witness_open(token, KERNEL, peer);
         }
     }
 

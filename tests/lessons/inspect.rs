@@ -3,6 +3,7 @@
 use pushscope::clock::SECOND_US;
 use pushscope::engine::Config;
 use pushscope::id::Kind;
+use pushscope::origin::Origins;
 use serde_json::Value;
 
 use crate::ledger::get;
@@ -108,14 +109,70 @@ fn a_viewers_own_connection_is_left_out_unless_it_wants_to_see_it() {
 }
 
 #[test]
-fn nothing_is_taken_down_when_nobody_looks() {
+fn what_a_viewers_connection_is_used_for_besides_is_shown() {
+    // A browser keeps connections, and does not ask which page a request is of.
     let mut world = viewed(EVENTS);
-    world.end("viewer");
-    world.sweep_all();
-    let before = text(&world, "viewer");
+    world.enter("browser");
+    world.seat("browser");
+    for address in ["/inspect/connections", "/c/news", "/inspect/connections", "/online"] {
+        world.tell("browser", local(address));
+        world.turn();
+    }
+    let said = summaries(&world);
+    let asked: Vec<_> = said.iter().filter(|said| said.starts_with("GET ")).collect();
+    assert_eq!(asked, ["GET /c/news", "GET /online"], "{said:?}");
+}
+
+#[test]
+fn who_does_not_ask_for_it_is_not_shown_what_viewers_do() {
+    let mut world = viewed(EVENTS);
+    world.enter("curious");
+    world.seat("curious");
+    world.tell("curious", local("/inspect/events?own=1"));
+    for _ in 0..20 {
+        world.advance(SECOND_US / 4);
+    }
+    assert!(told(&world).is_empty(), "{:?}", summaries(&world));
+    let curious = text(&world, "curious");
+    assert!(curious.contains("\"own\":true"), "{curious}");
+    assert!(!curious.contains("\"severity\":\"wrong\""), "{curious}");
+}
+
+#[test]
+fn who_has_got_too_much_at_once_is_shown_again() {
+    let mut world = viewed(EVENTS);
+    for number in 0..30 {
+        world.tell(&number.to_string(), request(Kind::Sse, "/c/news/sse"));
+    }
+    world.turn();
+    world.publish("news", &"x".repeat(60_000));
+    world.turn();
+    let missed = told(&world).iter().filter(|(name, _)| name == "drop").count();
+    assert!(missed > 0, "60 KB to thirty at once is more than is taken down");
     world.publish("news", "hello");
     world.turn();
-    assert_eq!(text(&world, "viewer"), before);
+    let said = summaries(&world);
+    assert_eq!(said.iter().filter(|said| said.contains("hello")).count(), 30, "{said:?}");
+}
+
+#[test]
+fn nothing_is_taken_down_when_nobody_looks() {
+    let mut world = viewed(EVENTS);
+    world.tell("reader", request(Kind::Sse, "/c/news/sse"));
+    world.enter("asker");
+    world.seat("asker");
+    let is_watched = |world: &mut World| {
+        world.tell("asker", local("/inspect/connections"));
+        world.turn();
+        let said = text(world, "asker");
+        let (_, last) = said.rsplit_once("\r\n\r\n").unwrap();
+        let list: Value = serde_json::from_str(last).unwrap();
+        let all = list["connections"].as_array().unwrap();
+        all.iter().find(|one| one["own"] == false).unwrap()["watched"] == true
+    };
+    assert!(is_watched(&mut world));
+    world.break_off("viewer");
+    assert!(!is_watched(&mut world));
 }
 
 #[test]
@@ -130,8 +187,22 @@ fn only_who_sits_at_the_machine_may_look() {
                 .to_owned(),
             403,
         ),
+        (
+            // Who may subscribe from elsewhere may not look.
+            "GET /inspect/connections HTTP/1.1\r\nHost: localhost\r\n\
+             Origin: https://shop.example\r\n\r\n"
+                .to_owned(),
+            403,
+        ),
+        (
+            "GET /inspect/connections HTTP/1.1\r\nHost: localhost\r\n\
+             X-Forwarded-For: 8.8.8.8\r\n\r\n"
+                .to_owned(),
+            403,
+        ),
     ] {
-        let mut world = World::new();
+        let origins = Origins::new(vec!["https://shop.example".to_owned()]);
+        let mut world = World::configured(Config { origins, ..Config::default() });
         world.enter("here");
         world.seat("here");
         world.tell("here", head.clone());
@@ -151,6 +222,11 @@ fn with_the_token_others_may_look_too() {
         world.tell(wrong, get(&format!("/inspect/events?token={wrong}")));
         assert!(text(&world, wrong).starts_with("HTTP/1.1 403"), "{wrong}");
     }
+    // No token at all lets in nobody.
+    let inspect_token = Some(String::new());
+    let mut world = World::configured(Config { inspect_token, ..Config::default() });
+    world.tell("elsewhere", get("/inspect/connections?token="));
+    assert!(text(&world, "elsewhere").starts_with("HTTP/1.1 403"));
 }
 
 #[test]
@@ -166,6 +242,10 @@ fn a_message_is_shown_in_all_envelopes() {
         .map(|one| one["mechanism"].as_str().unwrap())
         .collect();
     assert_eq!(mechanisms, Kind::ALL.map(Kind::name));
+    // Of a long one the beginning is told.
+    let long = world.publish("news", &"x".repeat(1_000_000)).id();
+    let answer = world.get(&format!("/c/news/envelopes/{long}"));
+    assert!((1 << 18..1 << 20).contains(&answer.content.len()), "{}", answer.content.len());
     for wrong in ["x", "1-1", "", &format!("{id}9")] {
         let answer = world.get(&format!("/c/news/envelopes/{wrong}"));
         assert_eq!(answer.status, 404, "{wrong}");

@@ -178,7 +178,14 @@ static KNOWN: [Field; 58] = [
 
 /// Whether the value of a field with this name is a secret that is not to be shown.
 pub fn is_secret(name: &[u8]) -> bool {
-    const SECRETS: [&[u8]; 4] =
-        [b"authorization", b"cookie", b"proxy-authorization", b"set-cookie"];
+    const SECRETS: [&[u8]; 7] = [
+        b"authorization",
+        b"cookie",
+        b"cookie2",
+        b"proxy-authorization",
+        b"set-cookie",
+        b"x-api-key",
+        b"x-auth-token",
+    ];
     SECRETS.iter().any(|secret| secret.eq_ignore_ascii_case(name))
 }
