@@ -82,12 +82,20 @@ impl Body {
     }
 }
 
-/// Content that a Content-Length has announced, or that the end of the connection ends.
+/// Content that a Content-Length has announced.
 pub static CONTENT: Field = Field::text(
     Part::Payload,
     "content",
-    "RFC 9112 §6",
+    "RFC 9110 §6.4",
     "What the message carries: the head has said how long it is.",
+);
+
+/// Content that the end of the connection ends.
+pub static CONTENT_UNTIL_CLOSE: Field = Field::text(
+    Part::Payload,
+    "content",
+    "RFC 9112 §6.3",
+    "What the message carries: with neither a length nor chunks, it ends when the connection does.",
 );
 
 /// What a peer did wrong in a body.

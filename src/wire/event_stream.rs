@@ -155,9 +155,11 @@ impl Decoder {
         let line = line.strip_prefix(mark).unwrap_or(line);
         rec.take(whole - line.len(), &fields::BYTE_ORDER_MARK);
         if line.is_empty() {
-            rec.take(1, &fields::DISPATCH);
             if self.data.is_empty() {
+                rec.take(1, &fields::NO_EVENT);
                 rec.is_control();
+            } else {
+                rec.take(1, &fields::DISPATCH);
             }
             if mem::take(&mut self.within) {
                 rec.leave();

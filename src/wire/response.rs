@@ -379,10 +379,10 @@ fn status_line(scan: &mut Scan, window: &[u8], rec: &mut impl Recorder) -> Resul
     }
     rec.enter(&fields::RESPONSE);
     rec.take(VERSION.len() - 1, &fields::VERSION);
-    rec.take(1, &fields::SPACE);
+    rec.take(1, &fields::STATUS_SPACE);
     rec.take(3, &fields::STATUS);
     let phrase = line.len() - 3;
-    rec.take(phrase.min(1), &fields::SPACE);
+    rec.take(phrase.min(1), &fields::STATUS_SPACE);
     rec.take(phrase.saturating_sub(1), &fields::REASON);
     rec.take(2, &fields::LINE_END);
     lines.at = end + 1;

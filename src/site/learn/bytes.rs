@@ -102,7 +102,10 @@ fn row_html(layer: &Layer, span: &Span, line: Option<&Span>, id: &str) -> String
         _ => class_of(span.part).to_owned(),
     };
     let value = layer.value(line.unwrap_or(span));
-    let value = match cut(&value.escape_debug().to_string().replace("\\\"", "\""), VALUE_CHARS) {
+    let value = match cut(
+        &value.escape_debug().to_string().replace("\\\"", "\"").replace("\\'", "'"),
+        VALUE_CHARS,
+    ) {
         value if value.is_empty() => String::new(),
         value => format!(" <code class=\"said\">{}</code>", escape(&value)),
     };

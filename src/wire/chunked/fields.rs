@@ -8,7 +8,7 @@ pub static CHUNK: Field = Field::text(
     Framing,
     "chunk",
     "RFC 9112 §7.1",
-    "A piece of content of which the sender knew the length when it was sent.",
+    "A piece of content, with its length in front; the last one has none, and a trailer section.",
 )
 .read(Reading::Fixed);
 

@@ -50,7 +50,8 @@ pub static ID_NAME: Field = Field::text(
     Framing,
     "field id",
     "HTML §9.2.6",
-    "This line sets the last event ID, which a browser that reconnects sends back.",
+    "This line sets the id that a browser sends back when it reconnects, from the empty line on; \
+     with a NUL in it, it is ignored.",
 );
 
 /// `retry`.
@@ -58,7 +59,8 @@ pub static RETRY_NAME: Field = Field::text(
     Framing,
     "field retry",
     "HTML §9.2.6",
-    "This line sets after how many milliseconds a browser reconnects.",
+    "This line sets, at once, after how many milliseconds a browser reconnects; what is no number \
+     is ignored.",
 );
 
 /// What divides name and value.
@@ -81,7 +83,7 @@ pub static SPACE: Field = Field::text(
 
 /// A line of the event's data.
 pub static DATA: Field =
-    Field::text(Payload, "data", "HTML §9.2.6", "A line of what was published, as it is.");
+    Field::text(Payload, "data", "HTML §9.2.6", "A line of the event's data, as it is.");
 
 /// The value of any other field.
 pub static VALUE: Field = Field::text(Framing, "value", "HTML §9.2.5", "The value of the field.");
@@ -99,11 +101,20 @@ pub static LINE_END: Field =
     Field::text(Framing, "end of line", "HTML §9.2.5", "Ends a line: LF, CR, or CR and LF.")
         .read(Reading::Fixed);
 
-/// An empty line.
+/// An empty line behind data.
 pub static DISPATCH: Field = Field::text(
     Framing,
     "empty line",
     "HTML §9.2.6",
-    "Dispatches the event: until here nothing of it has happened.",
+    "Dispatches the event: now its listeners hear the data, and its id is the last.",
+)
+.read(Reading::Fixed);
+
+/// An empty line behind lines of which none was data.
+pub static NO_EVENT: Field = Field::text(
+    Framing,
+    "empty line",
+    "HTML §9.2.6",
+    "No line was data, so there is nothing to dispatch; an id is the last from here on.",
 )
 .read(Reading::Fixed);

@@ -69,7 +69,12 @@ pub static REASON: Field = Field::text(
 
 /// A space that divides.
 pub static SPACE: Field =
-    Field::text(Head, "SP", "RFC 9112 §3", "One space between the parts of the first line.")
+    Field::text(Head, "SP", "RFC 9112 §3", "One space between the parts of the request line.")
+        .read(Reading::Fixed);
+
+/// A space that divides, in an answer.
+pub static STATUS_SPACE: Field =
+    Field::text(Head, "SP", "RFC 9112 §4", "One space between the parts of the status line.")
         .read(Reading::Fixed);
 
 /// The name of a field.
@@ -106,6 +111,7 @@ pub static HEAD_END: Field = Field::text(
     Head,
     "CRLF",
     "RFC 9112 §2.1",
-    "The empty line that ends the head; what follows is content, or the next head.",
+    "The empty line that ends the head; behind it comes content, the next head, or, after \
+     a 101, another protocol.",
 )
 .read(Reading::Fixed);

@@ -60,7 +60,11 @@ static KNOWN: [Field; 58] = [
     ),
     field("Allow", "RFC 9110 §10.2.1", "Which methods the target knows."),
     field("Authorization", "RFC 9110 §11.6.2", "What proves who asks: a secret."),
-    field("Cache-Control", "RFC 9111 §5.2", "Who may keep the answer, and for how long."),
+    field(
+        "Cache-Control",
+        "RFC 9111 §5.2",
+        "Whether caches may keep or give an answer, and for how long.",
+    ),
     field("Connection", "RFC 9110 §7.6.1", "What is to become of this very connection."),
     field("Content-Length", "RFC 9110 §8.6", "How many bytes of content follow the head."),
     field(
@@ -85,7 +89,7 @@ static KNOWN: [Field; 58] = [
         "RFC 9110 §13.1.2",
         "The version that the client has: without a newer one, 304 answers.",
     ),
-    field("Keep-Alive", "RFC 2068 §19.7.1", "How long the connection may stay idle."),
+    field("Keep-Alive", "RFC 2068 §19.7.1.1", "How long the connection may stay idle."),
     field(
         "Last-Event-ID",
         "HTML §9.2.4",
@@ -107,10 +111,10 @@ static KNOWN: [Field; 58] = [
         "How many messages between the client's cursor and this answer are no longer in the log.",
     ),
     field("Referer", "RFC 9110 §10.1.3", "Where the link was that led here."),
-    field("Retry-After", "RFC 9110 §10.2.3", "How many seconds to wait before asking again."),
+    field("Retry-After", "RFC 9110 §10.2.3", "How many seconds to wait, or until when."),
     field("Sec-CH-UA", "UA Client Hints §3.1", "Which browser it is."),
-    field("Sec-CH-UA-Mobile", "UA Client Hints §3.2", "Whether it is a phone's browser."),
-    field("Sec-CH-UA-Platform", "UA Client Hints §3.6", "On which system the browser runs."),
+    field("Sec-CH-UA-Mobile", "UA Client Hints §3.7", "Whether it is a phone's browser."),
+    field("Sec-CH-UA-Platform", "UA Client Hints §3.9", "On which system the browser runs."),
     field(
         "Sec-Fetch-Dest",
         "Fetch Metadata §2.1",
@@ -130,7 +134,7 @@ static KNOWN: [Field; 58] = [
     field(
         "Sec-WebSocket-Accept",
         "RFC 6455 §4.2.2",
-        "SHA-1 of the client's key and of a fixed text: the answer of a server that means it.",
+        "SHA-1, in base64, of the client's key and a fixed text: from a server that means it.",
     ),
     field(
         "Sec-WebSocket-Extensions",
@@ -147,7 +151,11 @@ static KNOWN: [Field; 58] = [
         "RFC 6455 §1.9",
         "Which protocols may be spoken in the frames.",
     ),
-    field("Sec-WebSocket-Version", "RFC 6455 §4.1", "The version of the protocol: always 13."),
+    field(
+        "Sec-WebSocket-Version",
+        "RFC 6455 §11.3.5",
+        "The version of the protocol: 13. A refusal lists those that the server speaks.",
+    ),
     field("Server", "RFC 9110 §10.2.4", "Which software has answered."),
     field("Set-Cookie", "RFC 6265 §4.1", "What the browser is to send back from now on: a secret."),
     field("TE", "RFC 9110 §10.1.4", "Which transfer codings, besides chunks, the client can undo."),
