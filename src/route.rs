@@ -62,6 +62,12 @@ impl Ask {
         }
     }
 
+    /// Whether only a viewer asks for it: what the inspector shows, or a part of its page.
+    pub fn is_viewers(&self) -> bool {
+        let is_part = |path: &str| path.starts_with(INSPECT_PARTS);
+        self.inspects() || matches!(self, Self::Page(page) if is_part(page.path))
+    }
+
     /// Whether it only asks again: a poll that brings the cursor of the one before it.
     pub fn repeats(&self) -> bool {
         let Self::Subscribe(subscription) = self else { return false };
@@ -468,5 +474,7 @@ const CHAT: &str = "asset";
 const ARTICLE_USER: &str = "10086";
 /// The inspector's page.
 const INSPECT: &str = "/inspect";
+/// What the addresses of its parts begin with.
+const INSPECT_PARTS: &str = "/site/inspect";
 /// What some address or other takes.
 const EVERYTHING: &str = "GET, HEAD, POST, PUT, DELETE, OPTIONS";

@@ -119,7 +119,7 @@ impl Engine {
                 return self.refuse(index, &manner, refusal);
             }
         };
-        self.asks(index, ask.inspects());
+        self.asks(index, ask.is_viewers());
         self.claim(index, ask.owner());
         let head_bytes = Bytes::head(length);
         self.parsed(index, if ask.repeats() { head_bytes.as_control() } else { head_bytes });
