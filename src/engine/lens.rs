@@ -51,8 +51,7 @@ impl Viewing {
     /// A socket is about to take so many bytes of a connection's queue.
     pub(super) fn said(&mut self, token: Token, conn: &Conn, bytes: usize) {
         if let Some(lens) = &mut self.lens {
-            let said = conn.queue.front_bytes(bytes);
-            lens.note(token, Role::Server, &said);
+            note_said(lens, token, conn, bytes);
         }
     }
 
@@ -67,6 +66,12 @@ impl Viewing {
     pub(super) fn is_waiting(&self) -> bool {
         self.lens.as_ref().is_some_and(|lens| lens.is_waiting())
     }
+}
+
+/// Out of the way of those who are served while nobody looks.
+#[cold]
+fn note_said(lens: &mut Lens, token: Token, conn: &Conn, bytes: usize) {
+    lens.note(token, Role::Server, &conn.queue.front_bytes(bytes));
 }
 
 impl Engine {
