@@ -1,7 +1,7 @@
 // One message in all envelopes, in a real browser: each is shown as it came, with what it cost.
 //
 //     npm ci
-//     node envelopes.mjs http://127.0.0.1:7777 [directory for screenshots [words of a check's name]]
+//     node envelopes.mjs http://127.0.0.1:7777 [directory for pictures [words of a check's name]]
 
 import assert from "node:assert/strict";
 import { assertLooks, eventually, perform } from "./room.mjs";

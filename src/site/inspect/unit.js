@@ -101,5 +101,5 @@ export const SIDES = {
   server: { arrow: "↓", words: "server to client" },
 };
 
-/** `<!---->` and `{"heartbeat":true}`, each with its LF: to their formats they are like any other. */
+/** `<!---->` and `{"heartbeat":true}`, each with its LF: their formats know no difference. */
 const HEARTBEATS = ["3c212d2d2d2d3e0a", "7b22686561727462656174223a747275657d0a"];
