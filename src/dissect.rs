@@ -5,6 +5,9 @@
 //! run of content, and each in layers: the bytes as they were on the wire, what they carry, and
 //! what that carries in turn.
 //!
+//! A violation is what a specification forbids. What is legal and not read here (other codings,
+//! tunnels, HTTP/2, what is too long to be kept) is told as that, and what follows it is read.
+//!
 //! ```text
 //!   TCP ─▶ request head                 TCP ─▶ response head
 //!       ─▶ content ─▶ JSON                  ─▶ chunk ─▶ event | script | line ─▶ JSON
@@ -13,6 +16,9 @@
 
 mod books;
 mod carried;
+mod content;
+mod fields;
+mod heads;
 mod json;
 pub mod shape;
 mod side;
@@ -23,9 +29,11 @@ use std::collections::VecDeque;
 use crate::cost::Bytes;
 use crate::wire::body::Body;
 use crate::wire::head::Method;
-use crate::wire::span::{Part, Span};
+use crate::wire::span::{Field, Part, Span};
 use crate::wire::ws_frame::Role;
 use side::Side;
+
+pub(crate) use fields::UNREAD;
 
 /// Dissects both directions of one connection, as their bytes come.
 #[derive(Debug)]
@@ -42,6 +50,8 @@ struct Shared {
     asked: VecDeque<Asked>,
     /// What the server has said to a request for an upgrade.
     upgrade: Upgrade,
+    /// Whoever asked for the upgrade wants envelopes.
+    is_enveloped: bool,
     /// Only one direction is there: what the other says is guessed.
     is_alone: bool,
 }
@@ -50,17 +60,30 @@ struct Shared {
 #[derive(Clone, Copy, Debug)]
 struct Asked {
     method: Method,
-    is_upgrade: bool,
+    leads: Leads,
 }
 
-/// Whether the connection speaks WebSocket.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+/// What the connection speaks when a request has got what it asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Leads {
+    /// HTTP, as before.
+    On,
+    /// WebSocket.
+    WebSocket,
+    /// Whatever the client wants to say to somebody else.
+    Tunnel,
+}
+
+/// What has become of a request for an upgrade.
+#[derive(Clone, Copy, Debug, Default)]
 enum Upgrade {
     /// Nobody knows yet.
     #[default]
     Open,
-    /// It does.
-    Agreed,
+    /// The connection speaks WebSocket.
+    Frames,
+    /// It speaks what is not read here.
+    Other(&'static Field),
     /// It was refused.
     Refused,
 }
@@ -83,6 +106,8 @@ pub enum Joining<'a> {
     },
     /// Frames go both ways, and one is about to begin.
     Frames,
+    /// The same, and the server's text is in envelopes.
+    Envelopes,
 }
 
 /// What a direction begins with.
@@ -139,12 +164,16 @@ impl Dissector {
         match place {
             Joining::Between => {}
             Joining::Asked => {
-                let asked = Asked { method: Method::Get, is_upgrade: false };
+                let asked = Asked { method: Method::Get, leads: Leads::On };
                 dissector.shared.asked.push_back(asked);
             }
             Joining::Content(body) => dissector.client.join(body, ""),
             Joining::Stream { content_type, body } => dissector.server.join(body, content_type),
             Joining::Frames => return Self::beginning(Protocol::WebSocket),
+            Joining::Envelopes => {
+                dissector = Self::beginning(Protocol::WebSocket);
+                dissector.server.join_envelopes();
+            }
         }
         dissector
     }
@@ -177,8 +206,7 @@ impl Dissector {
         }
     }
 
-    /// What one side has announced and not sent, when all that it has sent is in units: its bytes
-    /// are unfinished though none is left over.
+    /// What one side has begun, or announced, and not ended: its bytes would end within that.
     pub fn awaits(&self, from: Role) -> Option<&'static str> {
         match from {
             Role::Client => self.client.awaits(),
@@ -186,14 +214,16 @@ impl Dissector {
         }
     }
 
+    /// An answer may tell what follows a request, and a request what its answer is.
     fn advance(&mut self, units: &mut Vec<Unit>) {
-        // An answer may tell what follows a request, and a request what its answer is.
-        while {
+        loop {
             self.client.advance(&mut self.shared, units);
-            let before = self.shared.upgrade;
+            let before = std::mem::discriminant(&self.shared.upgrade);
             self.server.advance(&mut self.shared, units);
-            self.shared.upgrade != before
-        } {}
+            if before == std::mem::discriminant(&self.shared.upgrade) {
+                return;
+            }
+        }
     }
 
     fn side(&mut self, from: Role) -> &mut Side {
@@ -223,7 +253,8 @@ pub struct Unit {
     pub summary: String,
     /// The bytes as they were on the wire, and what they carry.
     pub layers: Vec<Layer>,
-    /// The first rule that it breaks; nothing behind it is read.
+    /// The first rule that it breaks, or the bound of ours that it meets; nothing behind it is
+    /// read.
     pub violation: Option<Violation>,
 }
 
@@ -295,8 +326,10 @@ pub struct Violation {
 pub enum Remedy {
     /// A server answers with this status, and closes.
     Status(u16),
-    /// Either side sends a Close frame with this code, and closes.
+    /// Whoever receives it closes, and should send a Close frame with this code before.
     Close(u16),
+    /// The same, but that it may as well not send it.
+    MayClose(u16),
     /// A client closes the connection: there is nobody to be told.
     Hang,
 }

@@ -130,8 +130,9 @@ pub const LENS_OWN_UNITS_MAX: usize = 16;
 pub const LENS_OWN_US: u64 = SECOND_US;
 /// Bytes of a dissected unit that are kept until it is whole: of more, a part is told.
 pub const DISSECT_UNIT_BYTES_MAX: usize = 64 * 1024;
-/// Bytes of a message that is dissected: more than we take ourselves, as others may.
-pub const DISSECT_MESSAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Bytes of an event, a line or a JSON text that are kept until it is whole: our longest message,
+/// and what wraps it. What is longer is told as it comes.
+pub const DISSECT_CARRIED_BYTES_MAX: usize = MESSAGE_BYTES_MAX + 64 * 1024;
 /// Requests without an answer that a dissector remembers.
 pub const DISSECT_ASKED_MAX: usize = 1024;
 /// Bytes that are explained at once: the units in them, at most half as many, are kept until told.

@@ -6,7 +6,7 @@ mod support;
 
 use pushscope::clock::SECOND_US;
 use pushscope::cost::{Bytes, Owner};
-use pushscope::dissect::{Dissector, Unit};
+use pushscope::dissect::Dissector;
 use pushscope::id::Kind;
 use pushscope::wire::ws_frame::Role;
 
@@ -21,7 +21,7 @@ fn what_the_server_says_is_booked_as_it_is_dissected() {
                 let mut world = World::new();
                 let name = converse(&mut world, kind, since, dress);
                 let said = world.said(&name).to_vec();
-                told.add(Role::Server, &said, asked(&said));
+                told.add(Role::Server, &said, asked(&said, dress));
                 let (made, _) = booked(&mut world, kind);
                 assert_eq!(told.bytes, made, "{kind:?} {dress:?} since {since}: {:#?}", told.why);
             }
@@ -53,7 +53,7 @@ fn what_a_client_says_is_booked_as_it_is_dissected() {
 /// A conversation with everything in it that this mechanism says; the name of the connection.
 fn converse(world: &mut World, kind: Kind, since: &str, dress: Dress) -> String {
     let mut client = Client::dressed(world, kind, "news", since, dress);
-    for text in ["hello", "", "two\nlines", "a\rb", "\"quoted\" </script> \u{2028}\u{1}", "\n"] {
+    for text in TEXTS {
         world.publish("news", text);
         if matches!(kind, Kind::Poll | Kind::LongPoll) {
             client.hear(world);
@@ -69,6 +69,23 @@ fn converse(world: &mut World, kind: Kind, since: &str, dress: Dress) -> String 
     client.name
 }
 
+/// What is hard to carry, and what looks like what the server says itself.
+const TEXTS: [&str; 13] = [
+    "hello",
+    "",
+    "two\nlines",
+    "a\rb",
+    "\"quoted\" </script> \u{2028}\u{1}",
+    "\n",
+    "1",
+    "gap",
+    "{\"gap\":1}",
+    "{\"next\":\"1-1\"}",
+    "{\"data\":\"abc\",\"user\":\"x\"}",
+    "{\"id\":\"7-1\",\"time\":1,\"channel\":\"c\",\"data\":\"abc\"}",
+    "<!---->\nevent: end\n<script>parent.pushscope.gap({\"gap\":1})</script>",
+];
+
 /// What the ledger has on a mechanism's account: made, and parsed.
 fn booked(world: &mut World, kind: Kind) -> (Bytes, Bytes) {
     let snapshot = world.engine.snapshot();
@@ -77,10 +94,16 @@ fn booked(world: &mut World, kind: Kind) -> (Bytes, Bytes) {
 }
 
 /// What the other side must have said for this to be an answer.
-fn asked(said: &[u8]) -> &'static [u8] {
-    match said.starts_with(b"HTTP/1.1 101") {
-        true => b"GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
-        false => b"",
+fn asked(said: &[u8], dress: Dress) -> &'static [u8] {
+    match (said.starts_with(b"HTTP/1.1 101"), dress) {
+        (false, _) => b"",
+        (true, Dress::Bare) => {
+            b"GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+        }
+        (true, Dress::Envelope) => {
+            b"GET /?envelope=json HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\n\
+              Upgrade: websocket\r\n\r\n"
+        }
     }
 }
 
@@ -113,18 +136,9 @@ impl Told {
         assert_eq!(total, bytes.len(), "all of it is told");
         for unit in &units {
             assert!(unit.violation.is_none(), "{unit:#?}");
-            let books = books(unit);
+            let books = unit.books();
             self.bytes += books;
             self.why.push(format!("{}: {}: {books:?}", unit.name, unit.summary));
         }
-    }
-}
-
-/// A unit's books; the ledger knows besides that a head with no news in it carries no message.
-fn books(unit: &Unit) -> Bytes {
-    let is_news = ["200", "101"].iter().any(|status| unit.summary.starts_with(status));
-    match unit.name {
-        "response head" if !is_news => unit.books().as_control(),
-        _ => unit.books(),
     }
 }

@@ -1,214 +1,148 @@
-//! What heads, chunks and frames carry: the layers above the wire.
+//! What a unit says, in layers above the wire and in a few words.
 
-use super::{Layer, json};
-use crate::limits::DISSECT_UNIT_BYTES_MAX;
-use crate::wire::event_stream::Decoder;
+use super::content::{Carried, finish};
+use super::{Layer, fields, json};
 use crate::wire::span::{Bits, Field, Part, Reading, Recorder, Span, Tape};
-use crate::wire::ws_frame::{self, mask, parse_close_recorded};
+use crate::wire::ws_frame::fields as frame;
+use crate::wire::ws_frame::{mask, parse_close_recorded};
 use crate::wire::{body, chunked, field};
-
-/// What content is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Kind {
-    /// Nothing that is read.
-    Opaque,
-    /// What its first bytes look like.
-    Unknown,
-    /// An event stream.
-    EventStream,
-    /// Lines of JSON, or a document with a script in each line.
-    Lines,
-    /// JSON.
-    Json,
-}
-
-impl Kind {
-    /// What a media type says.
-    pub(super) fn of(content_type: Option<&str>) -> Self {
-        let essence = content_type.and_then(|value| value.split(';').next()).unwrap_or_default();
-        match essence.trim().to_ascii_lowercase().as_str() {
-            "text/event-stream" => Self::EventStream,
-            "application/x-ndjson" | "text/html" => Self::Lines,
-            "application/json" => Self::Json,
-            _ => Self::Opaque,
-        }
-    }
-
-    fn guess(content: &[u8]) -> Self {
-        match content {
-            [b'{' | b'<', ..] => Self::Lines,
-            [b':', ..] => Self::EventStream,
-            _ if [&b"data"[..], b"id", b"event", b"retry"]
-                .iter()
-                .any(|name| content.starts_with(name)) =>
-            {
-                Self::EventStream
-            }
-            _ => Self::Opaque,
-        }
-    }
-}
 
 /// What one direction carries, across its units.
 #[derive(Debug)]
-pub(super) struct Carried {
-    kind: Kind,
-    /// Content that has come and is in no layer yet: the beginning of a line.
-    bytes: Vec<u8>,
-    decoder: Decoder,
-    tape: Tape,
-    /// The frame of which more is to come: its key, and bytes of its payload so far.
-    frame: Option<(Option<[u8; 4]>, u64, usize)>,
+pub(super) struct Carrier {
+    content: Carried,
+    /// Text frames are envelopes: both sides have agreed to that.
+    is_enveloped: bool,
+    /// The frame of which more is to come.
+    frame: Option<Arriving>,
 }
 
-impl Carried {
-    pub(super) fn new(kind: Kind) -> Self {
-        let (bytes, decoder) = (Vec::new(), Decoder::new(DISSECT_UNIT_BYTES_MAX));
-        Self { kind, bytes, decoder, tape: Tape::default(), frame: None }
+/// A frame that comes in pieces.
+#[derive(Clone, Copy, Debug)]
+struct Arriving {
+    key: Option<[u8; 4]>,
+    opcode: u8,
+    is_final: bool,
+    length: usize,
+    /// Bytes of its payload that have come.
+    at: usize,
+}
+
+/// Whether more of a message is to come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Place {
+    /// It is.
+    Within,
+    /// It ends with this unit.
+    Last,
+}
+
+impl Carrier {
+    /// It carries this content.
+    pub(super) const fn of(content: Carried) -> Self {
+        Self { content, is_enveloped: false, frame: None }
+    }
+
+    /// It carries frames, of which text is in envelopes or as it is.
+    pub(super) const fn frames(content: Carried, is_enveloped: bool) -> Self {
+        Self { content, is_enveloped, frame: None }
+    }
+
+    /// What content has begun and not ended.
+    pub(super) fn awaits(&self) -> Option<&'static str> {
+        self.content.awaits()
     }
 
     /// Adds what the wire's layer carries, and says in a few words what that is.
-    pub(super) fn carry(&mut self, layers: &mut Vec<Layer>) -> String {
+    pub(super) fn carry(&mut self, layers: &mut Vec<Layer>, place: Place) -> String {
         let Some(wire) = layers.first() else { return String::new() };
-        let group = wire.spans.first().map(|span| span.field);
-        let is = |field: &'static Field| group.is_some_and(|group| std::ptr::eq(group, field));
-        if is(&ws_frame::fields::FRAME) {
+        let Some(first) = wire.spans.first().map(|span| span.field) else { return String::new() };
+        if fields::is(first, &frame::FRAME) {
             let (summary, payload) = self.frame(wire);
             layers.extend(payload);
             return summary;
         }
-        if is(&field::fields::REQUEST) {
+        if fields::is(first, &field::fields::REQUEST) {
             let [method, target] =
                 [&field::fields::METHOD, &field::fields::TARGET].map(|part| said(wire, part));
             return format!("{method} {target}");
         }
-        if is(&field::fields::RESPONSE) {
-            let [status, reason] =
-                [&field::fields::STATUS, &field::fields::REASON].map(|part| said(wire, part));
-            return format!("{status} {reason}");
+        if fields::is(first, &field::fields::RESPONSE) {
+            return answer(wire);
         }
+        let bytes = wire.bytes.len();
+        if OTHERS.iter().any(|other| fields::is(first, other)) {
+            return format!("{bytes} bytes, not read");
+        }
+        self.content(layers, place)
+    }
+
+    fn content(&mut self, layers: &mut Vec<Layer>, place: Place) -> String {
+        let Some(wire) = layers.first() else { return String::new() };
         let content = content(wire);
-        let bytes = content.len();
+        let bytes = if content.is_empty() { wire.bytes.len() } else { content.len() };
         let is_end = find(wire, &chunked::fields::TRAILER_END).is_some();
-        self.content(&content, layers);
-        match layers.get(1..) {
-            Some([_, objects @ ..]) if !objects.is_empty() => {
-                let said: Vec<String> = objects.iter().map(words).collect();
-                said.join(" ")
+        self.content.receive(&content, layers);
+        let why = self.content.why.clone().filter(|_| bytes > 0);
+        if place == Place::Last {
+            self.content.end(layers);
+        }
+        match (layers.get(1..), why) {
+            (Some([_, objects @ ..]), _) if !objects.is_empty() => {
+                joined(objects.iter().map(words))
             }
-            Some([layer, ..]) => words(layer),
+            (Some([layer, ..]), _) => words(layer),
+            (_, Some(why)) => format!("{bytes} bytes, {why}"),
             _ if is_end => "the end".to_owned(),
             _ => format!("{bytes} bytes"),
         }
     }
 
-    /// What content has begun and not ended.
-    pub(super) fn awaits(&self) -> Option<&'static str> {
-        match self.kind {
-            _ if self.bytes.is_empty() && self.tape.is_whole() => None,
-            Kind::EventStream => Some("an event"),
-            Kind::Lines => Some("a line"),
-            Kind::Json => Some("a JSON text"),
-            Kind::Opaque | Kind::Unknown => None,
-        }
-    }
-
-    /// What content is, as far as it can be told by now.
-    fn content(&mut self, content: &[u8], layers: &mut Vec<Layer>) {
-        if self.kind == Kind::Unknown && !content.is_empty() {
-            self.kind = Kind::guess(content);
-        }
-        let mut events = Vec::new();
-        match self.kind {
-            Kind::Opaque | Kind::Unknown => return,
-            Kind::EventStream => {
-                self.bytes.extend_from_slice(content);
-                if self.decoder.receive_recorded(content, &mut events, &mut self.tape).is_err() {
-                    layers.extend(self.layer());
-                    *self = Self::new(Kind::Opaque);
-                    return;
-                }
-            }
-            Kind::Lines => {
-                self.bytes.extend_from_slice(content);
-                let end = memchr::memrchr(b'\n', &self.bytes).map_or(0, |at| at + 1);
-                let lines = self.bytes.get(self.tape.bytes()..end).unwrap_or_default();
-                lines.split_inclusive(|byte| *byte == b'\n').for_each(|line| {
-                    json::record_line(line, &mut self.tape);
-                });
-            }
-            Kind::Json => {
-                self.bytes.extend_from_slice(content);
-                json::record(&self.bytes, &mut self.tape);
-            }
-        }
-        layers.extend(self.layer());
-        // What an event stream cannot carry as it is comes in an envelope.
-        let envelopes = events.into_iter().map(|event| event.data.into_bytes());
-        layers.extend(envelopes.filter_map(|data| {
-            let tape = json::object(&data)?;
-            Some(finish("JSON", data, tape))
-        }));
-    }
-
-    fn layer(&mut self) -> Option<Layer> {
-        let name = match self.kind {
-            Kind::EventStream => "event stream",
-            Kind::Lines => "lines",
-            _ => "JSON",
-        };
-        let told = self.tape.bytes();
-        if told == 0 {
-            if self.bytes.len() > DISSECT_UNIT_BYTES_MAX {
-                self.kind = Kind::Opaque;
-                self.bytes.clear();
-            }
-            return None;
-        }
-        let spans = self.tape.cut();
-        let bytes: Vec<u8> = self.bytes.drain(..told.min(self.bytes.len())).collect();
-        Some(Layer { name, bytes, spans })
-    }
-
     /// What a frame carries, unmasked, and in a few words.
     fn frame(&mut self, wire: &Layer) -> (String, Option<Layer>) {
-        let number = |field| number(wire, field);
-        let fields = &ws_frame::fields::FRAME;
-        let begins = wire.spans.iter().any(|span| std::ptr::eq(span.field, &ws_frame::fields::FIN));
-        if begins {
-            let key = find(wire, &ws_frame::fields::MASKING_KEY)
-                .and_then(|span| wire.of(span).try_into().ok());
-            self.frame = number(&ws_frame::fields::OPCODE).map(|opcode| (key, opcode, 0));
+        if find(wire, &frame::FIN).is_some() {
+            self.frame = Arriving::of(wire);
         }
-        let Some((key, opcode, at)) = &mut self.frame else {
-            return (format!("{} that is not read", fields.name), None);
+        let Some(arriving) = &mut self.frame else {
+            return ("a frame that is not read".to_owned(), None);
         };
-        let payload = find(wire, &ws_frame::fields::MASKED)
-            .or_else(|| find(wire, &ws_frame::fields::PAYLOAD));
-        let masked = payload.map_or(&[][..], |span| wire.of(span));
-        let mut bytes = masked.to_vec();
-        mask(&mut bytes, key.unwrap_or_default(), *at);
-        *at += bytes.len();
-        let opcode = *opcode;
-        let is_masked = key.is_some();
-        let name = Reading::value(ws_frame::fields::OPCODE.reading, &[opcode_byte(opcode)], LOW);
-        let name = name.split_once(' ').map_or("frame", |(_, name)| name).to_owned();
-        let summary = match opcode {
-            CLOSE if !bytes.is_empty() => {
-                let mut tape = Tape::default();
-                let _ = parse_close_recorded(&bytes, &mut tape);
-                let layer = finish(PAYLOAD, bytes, tape);
-                return (format!("{name} {}", words(&layer)), Some(layer));
-            }
+        let payload = find(wire, &frame::MASKED).or_else(|| find(wire, &frame::PAYLOAD));
+        let mut bytes = payload.map_or(&[][..], |span| wire.of(span)).to_vec();
+        mask(&mut bytes, arriving.key.unwrap_or_default(), arriving.at);
+        let piece = *arriving;
+        arriving.at += bytes.len();
+        let name = piece.name();
+        if piece.opcode == CLOSE && !bytes.is_empty() {
+            let mut tape = Tape::default();
+            let _ = parse_close_recorded(&bytes, &mut tape);
+            let layer = finish(PAYLOAD, bytes, tape);
+            return (format!("{name} {}", words(&layer)), Some(layer));
+        }
+        let (is_text, end) = (piece.opcode == TEXT, piece.at + bytes.len());
+        let mut summary = match piece.opcode {
             TEXT | CONTINUATION => format!("{name} {}", text(&bytes)),
             _ => format!("{name}, {} bytes", bytes.len()),
         };
-        let envelope = (opcode == TEXT).then(|| json::object(&bytes)).flatten();
-        let layer = match envelope {
-            Some(tape) => Some(finish("JSON", bytes, tape)),
-            None if is_masked && !bytes.is_empty() => {
+        if bytes.len() < piece.length {
+            summary = format!("{summary} (bytes {} to {end} of {})", piece.at, piece.length);
+        }
+        let is_whole = bytes.len() == piece.length && piece.is_final && is_text;
+        let object = match is_whole {
+            true if self.is_enveloped => json::envelope(&bytes).or_else(|| json::object(&bytes)),
+            true => json::object(&bytes),
+            false => None,
+        };
+        let layer = match object {
+            Some(tape) => {
+                let layer = finish("JSON", bytes, tape);
+                if self.is_enveloped {
+                    summary = format!("{name} {}", words(&layer));
+                }
+                Some(layer)
+            }
+            None if piece.key.is_some() && !bytes.is_empty() => {
                 let mut tape = Tape::default();
-                tape.take(bytes.len(), plain(opcode));
+                tape.take(bytes.len(), piece.plain());
                 Some(finish(PAYLOAD, bytes, tape))
             }
             None => None,
@@ -217,24 +151,57 @@ impl Carried {
     }
 }
 
-/// A layer of which all is told; what is not, is not read.
-fn finish(name: &'static str, bytes: Vec<u8>, mut tape: Tape) -> Layer {
-    let left = bytes.len().saturating_sub(tape.bytes());
-    tape.skip(left, &super::words::UNREAD);
-    Layer { name, bytes, spans: tape.end() }
+impl Arriving {
+    /// The frame that begins there.
+    fn of(wire: &Layer) -> Option<Self> {
+        let opcode = u8::try_from(number(wire, &frame::OPCODE)?).ok()?;
+        let key = find(wire, &frame::MASKING_KEY).and_then(|span| wire.of(span).try_into().ok());
+        let long = [&frame::LENGTH_64, &frame::LENGTH_16].into_iter();
+        let long = long.filter_map(|field| find(wire, field)).next();
+        let length = match long {
+            Some(span) => wire.of(span).iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)),
+            None => number(wire, &frame::LENGTH).unwrap_or_default(),
+        };
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        let is_final = number(wire, &frame::FIN) == Some(1);
+        Some(Self { key, opcode, is_final, length, at: 0 })
+    }
+
+    fn name(&self) -> String {
+        let name = Reading::value(frame::OPCODE.reading, &[self.opcode], LOW);
+        name.split_once(' ').map_or("frame", |(_, name)| name).to_owned()
+    }
+
+    /// What an unmasked payload is.
+    const fn plain(&self) -> &'static Field {
+        match self.opcode {
+            PING | PONG => &frame::APPLICATION_DATA,
+            _ => &frame::PAYLOAD,
+        }
+    }
+}
+
+/// What the first line of a response says.
+fn answer(wire: &Layer) -> String {
+    let [status, reason] =
+        [&field::fields::STATUS, &field::fields::REASON].map(|part| said(wire, part));
+    // "A client that receives a response with an invalid status code SHOULD process the response
+    // as if it had a 5xx (Server Error) status code." (RFC 9110 §15)
+    let odd = match status.as_bytes() {
+        [b'6'..=b'9', ..] => " (no valid status: read as a 5xx, RFC 9110 §15)",
+        _ => "",
+    };
+    format!("{status} {reason}{odd}")
 }
 
 /// The content that a chunk or a run of content carries.
 fn content(wire: &Layer) -> Vec<u8> {
-    let carries = |span: &&Span| {
-        std::ptr::eq(span.field, &chunked::fields::CHUNK_DATA)
-            || std::ptr::eq(span.field, &body::CONTENT)
-    };
+    let carries = |span: &&Span| CONTENTS.iter().any(|content| fields::is(span.field, content));
     wire.spans.iter().filter(carries).flat_map(|span| wire.of(span)).copied().collect()
 }
 
 fn find<'l>(layer: &'l Layer, field: &'static Field) -> Option<&'l Span> {
-    layer.spans.iter().find(|span| std::ptr::eq(span.field, field))
+    layer.spans.iter().find(|span| fields::is(span.field, field))
 }
 
 fn said(layer: &Layer, field: &'static Field) -> String {
@@ -249,21 +216,48 @@ fn number(layer: &Layer, field: &'static Field) -> Option<u64> {
 /// What a layer says, in a few words: its payload, or what else has a value.
 fn words(layer: &Layer) -> String {
     let leaves = || layer.spans.iter().filter(|span| !span.is_group);
-    let payload = leaves().filter(|span| span.part == Part::Payload);
-    let said: Vec<String> = payload.map(|span| text(layer.of(span))).collect();
-    if !said.is_empty() {
-        return said.join(" ");
+    let long = |span: &&Span| LONG.iter().any(|long| fields::is(span.field, long));
+    if let Some(long) = leaves().rfind(long) {
+        let behind = leaves().filter(|span| span.start >= long.end);
+        let behind = behind.filter(|span| span.part == Part::Payload);
+        let (bytes, name) = (long.end - long.start, long.field.name);
+        let long = format!("{bytes} bytes of {name} to be kept");
+        return joined([long].into_iter().chain(behind.map(|span| text(layer.of(span)))));
     }
-    let values = leaves().filter(|span| !std::ptr::eq(span.field, &json::NAME));
-    let values = values.map(|span| layer.value(span)).filter(|value| !value.is_empty());
-    let words = values.take(4).map(|value| text(value.trim_matches('"').as_bytes()));
-    let values: Vec<String> = words.collect();
-    if values.is_empty() { "heartbeat".to_owned() } else { values.join(" ") }
+    if leaves().all(|span| span.part == Part::Payload) {
+        return text(&layer.bytes);
+    }
+    let payload = || leaves().filter(|span| span.part == Part::Payload);
+    if payload().next().is_some() {
+        return joined(payload().map(|span| text(layer.of(span))));
+    }
+    let values = leaves().filter(|span| !fields::is(span.field, fields::OURS.name));
+    let values = values.map(|span| text(layer.value(span).trim_matches('"').as_bytes()));
+    let said = joined(values.filter(|value| !value.is_empty()).take(4));
+    if said.is_empty() { "heartbeat".to_owned() } else { said }
+}
+
+/// Words side by side, as many as a line has room for.
+fn joined(words: impl Iterator<Item = String>) -> String {
+    let mut line = String::new();
+    for word in words {
+        if line.len() > 4 * WORDS_CHARS {
+            line.push_str(" …");
+            break;
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(&word);
+    }
+    line
 }
 
 /// The beginning of a text, fit for a line.
-fn text(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
+pub(super) fn text(bytes: &[u8]) -> String {
+    // A character has at most four bytes.
+    let is_long = bytes.len() > 4 * WORDS_CHARS;
+    let text = String::from_utf8_lossy(bytes.get(..4 * WORDS_CHARS).unwrap_or(bytes));
     let mut shown = String::new();
     for character in text.chars().take(WORDS_CHARS) {
         match character.is_control() {
@@ -271,26 +265,23 @@ fn text(bytes: &[u8]) -> String {
             false => shown.push(character),
         }
     }
-    if text.chars().nth(WORDS_CHARS).is_some() { format!("{shown}…") } else { shown }
+    if is_long || text.chars().nth(WORDS_CHARS).is_some() { format!("{shown}…") } else { shown }
 }
 
-/// What an unmasked payload is.
-const fn plain(opcode: u64) -> &'static Field {
-    match opcode {
-        PING | PONG => &ws_frame::fields::APPLICATION_DATA,
-        _ => &ws_frame::fields::PAYLOAD,
-    }
-}
+/// What is on the wire where HTTP and WebSocket have ended.
+pub(super) static OTHERS: [&Field; 3] = [&fields::TUNNEL, &fields::UPGRADED, &fields::HTTP2];
 
-fn opcode_byte(opcode: u64) -> u8 {
-    u8::try_from(opcode).unwrap_or_default()
-}
+/// What content stands in.
+static CONTENTS: [&Field; 3] =
+    [&chunked::fields::CHUNK_DATA, &body::CONTENT, &body::CONTENT_UNTIL_CLOSE];
+/// What is told in pieces.
+static LONG: [&Field; 2] = [&fields::LONG_EVENT, &fields::LONG_LINE];
 
-const CONTINUATION: u64 = 0x0;
-const TEXT: u64 = 0x1;
-const CLOSE: u64 = 0x8;
-const PING: u64 = 0x9;
-const PONG: u64 = 0xa;
+const CONTINUATION: u8 = 0x0;
+const TEXT: u8 = 0x1;
+const CLOSE: u8 = 0x8;
+const PING: u8 = 0x9;
+const PONG: u8 = 0xa;
 const LOW: Option<Bits> = Some(Bits { from: 4, count: 4 });
 const PAYLOAD: &str = "payload";
 /// Characters of a text that a summary shows.

@@ -187,7 +187,16 @@ pub fn remedy(remedy: Remedy) -> String {
             format!("The server answers {status} {} and closes.", reason(status))
         }
         Remedy::Close(code) => {
-            format!("Whoever receives it sends a Close frame with {code} and closes.")
+            format!(
+                "Whoever receives it MUST close the connection, and SHOULD send a Close frame with \
+                 {code} first (RFC 6455 §7.1.7)."
+            )
+        }
+        Remedy::MayClose(code) => {
+            format!(
+                "Whoever receives it MUST close the connection, and MAY send a Close frame with \
+                 {code} first (RFC 6455 §5.1)."
+            )
         }
         Remedy::Hang => "The client closes the connection.".to_owned(),
     }

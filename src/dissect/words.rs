@@ -3,36 +3,12 @@
 use super::{Protocol, Remedy, Violation};
 use crate::fault::Fault;
 use crate::wire::body::BodyError;
+use crate::wire::chunked::ChunkedError;
 use crate::wire::field::FieldError;
 use crate::wire::head::HeadError;
 use crate::wire::response::AnswerError;
-use crate::wire::span::{Field, Part};
 use crate::wire::ws_frame::{FrameError, Role};
 use crate::wire::ws_message::MessageError;
-
-/// Bytes that are not read: what stands before them is wrong, or they are.
-pub(super) static UNREAD: Field = Field::text(
-    Part::Control,
-    "not read",
-    "",
-    "What stands before it is wrong, so nobody can know what this is.",
-);
-
-/// Bytes of something of which the rest has not come.
-pub(super) static UNFINISHED: Field = Field::text(
-    Part::Control,
-    "unfinished",
-    "",
-    "What begins here does not end: the bytes stop too early.",
-);
-
-/// A line that breaks a rule.
-pub(super) static LINE: Field = Field::text(
-    Part::Head,
-    "line",
-    "RFC 9112 §2.1",
-    "A line that breaks a rule: nothing of it is used.",
-);
 
 /// What the first bytes look like.
 pub(super) fn guess(bytes: &[u8]) -> Option<(Protocol, Role)> {
@@ -63,10 +39,44 @@ pub(super) fn guess(bytes: &[u8]) -> Option<(Protocol, Role)> {
     is_frame.then_some((Protocol::WebSocket, from))
 }
 
-/// What a fault of a client means.
+/// What a fault means. What only meets a bound of ours breaks no rule: it has no clause.
 pub(super) fn violation(fault: Fault, remedy: fn(&crate::fault::Row) -> Remedy) -> Violation {
     let row = fault.row();
-    Violation { name: row.name, clause: row.clause, message: row.message, answer: remedy(row) }
+    let clause = if is_bound(fault) { "" } else { row.clause };
+    Violation { name: row.name, clause, message: row.message, answer: remedy(row) }
+}
+
+/// Whether no rule is broken, but more comes than is read here.
+const fn is_bound(fault: Fault) -> bool {
+    matches!(
+        fault,
+        Fault::Head(
+            HeadError::MethodTooLong
+                | HeadError::TargetTooLong
+                | HeadError::Field(FieldError::LinesTooMany | FieldError::HeadTooLong)
+        ) | Fault::Body(
+            BodyError::TooLong
+                | BodyError::Chunked(
+                    ChunkedError::SizeTooLong
+                        | ChunkedError::ContentTooLong
+                        | ChunkedError::OverheadTooLong
+                        | ChunkedError::TrailerTooLong
+                        | ChunkedError::TrailerLinesTooMany
+                )
+        )
+    )
+}
+
+/// The same of what a server has said: there is nobody to be told.
+fn of_server(fault: Fault) -> Violation {
+    let violation = violation(fault, |_| Remedy::Hang);
+    match violation.clause {
+        "" => Violation {
+            message: "It is longer, or has more parts, than is read here.",
+            ..violation
+        },
+        _ => violation,
+    }
 }
 
 /// What is wrong with a request.
@@ -78,20 +88,27 @@ pub(super) fn of_request(error: HeadError) -> Violation {
 pub(super) fn of_content(error: BodyError, from: Role) -> Violation {
     match from {
         Role::Client => violation(error.into(), |row| Remedy::Status(row.status)),
-        Role::Server => violation(error.into(), |_| Remedy::Hang),
+        Role::Server => of_server(error.into()),
     }
 }
 
 /// What is wrong with a frame or with a message.
 pub(super) fn of_message(error: MessageError) -> Violation {
-    violation(error.into(), |row| Remedy::Close(row.close.as_u16()))
+    violation(error.into(), |row| match row.fault {
+        // RFC 6455 §5.1: "In this case, a server MAY send a Close frame with a status code of 1002
+        // (protocol error)"; of a client it says the same.
+        Fault::Message(MessageError::Frame(FrameError::MaskMissing | FrameError::MaskPresent)) => {
+            Remedy::MayClose(row.close.as_u16())
+        }
+        _ => Remedy::Close(row.close.as_u16()),
+    })
 }
 
 /// What is wrong with an answer.
 pub(super) fn of_answer(error: AnswerError) -> Violation {
     let (name, clause, message) = match error {
         AnswerError::Field(error) => {
-            return violation(HeadError::Field(error).into(), |_| Remedy::Hang);
+            return of_server(HeadError::Field(error).into());
         }
         AnswerError::VersionInvalid => {
             ("version_invalid", "RFC 9112 §4", "The first bytes are no HTTP version.")
@@ -100,7 +117,7 @@ pub(super) fn of_answer(error: AnswerError) -> Violation {
             ("version_unsupported", "RFC 9112 §2.3", "It is neither HTTP/1.1 nor HTTP/1.0.")
         }
         AnswerError::StatusInvalid => {
-            ("status_invalid", "RFC 9110 §15", "The status is not three digits from 100 to 599.")
+            ("status_invalid", "RFC 9110 §15", "The status is not three digits, or less than 100.")
         }
         AnswerError::ReasonInvalid => {
             ("reason_invalid", "RFC 9112 §4", "The reason phrase has a control character.")
@@ -124,12 +141,7 @@ pub(super) const fn culprit(error: HeadError) -> Option<&'static str> {
 pub(super) const fn culprits_message(error: MessageError) -> &'static [&'static str] {
     match error {
         MessageError::Frame(FrameError::ControlFragmented) => &["FIN"],
-        MessageError::ContinuationUnexpected
-        | MessageError::MessageInterrupted
-        | MessageError::FragmentsTooMany => &["opcode"],
-        MessageError::MessageTooLong => {
-            &["Extended payload length (64)", "Extended payload length (16)", "Payload len"]
-        }
+        MessageError::ContinuationUnexpected | MessageError::MessageInterrupted => &["opcode"],
         _ => &[],
     }
 }

@@ -1,5 +1,7 @@
 //! WebSocket messages, put together from the bytes of one connection (RFC 6455 §5.4–5.6, §8.1).
 
+mod text;
+
 use std::mem;
 
 use crate::cost::Bytes;
@@ -10,6 +12,7 @@ use crate::wire::span::{Field, Recorder, Silent};
 use crate::wire::ws_frame::{
     self, CONTROL_BYTES_MAX, CloseCode, FrameError, FrameHead, Opcode, Role, mask, parse_close,
 };
+use text::Text;
 
 /// Puts the messages of one direction of one connection together, as their bytes arrive.
 ///
@@ -35,6 +38,7 @@ use crate::wire::ws_frame::{
 #[derive(Debug)]
 pub struct Assembler {
     from: Role,
+    keep: Keep,
     failed: Option<MessageError>,
     /// What nobody needs whose messages come in one piece: most connections never have it.
     unfinished: Option<Box<Unfinished>>,
@@ -43,7 +47,19 @@ pub struct Assembler {
 impl Assembler {
     /// An assembler of what one side sends.
     pub const fn new(from: Role) -> Self {
-        Self { from, failed: None, unfinished: None }
+        Self { from, keep: Keep::Messages, failed: None, unfinished: None }
+    }
+
+    /// One for whoever wants to know what bytes are, and not what they say: it checks the same, and
+    /// keeps nothing, so that a message may have any length and any number of fragments. What it
+    /// hands over is empty, unless it came at once.
+    pub const fn keeping_nothing(from: Role) -> Self {
+        Self { from, keep: Keep::Nothing, failed: None, unfinished: None }
+    }
+
+    /// Whether the payload of a frame has not come to its end.
+    pub fn is_within_frame(&self) -> bool {
+        self.unfinished.as_ref().is_some_and(|unfinished| unfinished.frame.is_some())
     }
 
     /// Bytes of heap that an unfinished message holds.
@@ -77,7 +93,7 @@ impl Assembler {
             return Err(error);
         }
         self.take_frames(bytes, message_bytes_max, rec).inspect_err(|&error| {
-            *self = Self { failed: Some(error), ..Self::new(self.from) };
+            *self = Self { failed: Some(error), keep: self.keep, ..Self::new(self.from) };
         })
     }
 
@@ -139,7 +155,7 @@ impl Assembler {
             _ => return Err(MessageError::MessageInterrupted),
         }
         let fragments = self.unfinished.as_ref().map_or(0, |unfinished| unfinished.fragments);
-        if fragments == FRAGMENTS_MAX {
+        if fragments == FRAGMENTS_MAX && self.keep == Keep::Messages {
             return Err(MessageError::FragmentsTooMany);
         }
         let room = message_bytes_max.saturating_sub(self.content().len());
@@ -159,9 +175,9 @@ impl Assembler {
         }
         let unfinished = self.unfinished.get_or_insert_default();
         if frame.left == 0 {
-            return unfinished.end_frame(frame, payload);
+            return unfinished.end_frame(frame, payload, self.keep);
         }
-        unfinished.keep(frame, payload)?;
+        unfinished.keep(frame, payload, self.keep)?;
         Ok(None)
     }
 
@@ -185,6 +201,15 @@ impl Assembler {
 
 const _: () = assert!(size_of::<Assembler>() <= 16, "every idle connection has one");
 
+/// What becomes of payloads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Keep {
+    /// They are put together.
+    Messages,
+    /// They are looked at, and forgotten.
+    Nothing,
+}
+
 /// A message of which more is to come, and the frame that is arriving.
 #[derive(Debug, Default)]
 struct Unfinished {
@@ -202,16 +227,16 @@ impl Unfinished {
         let control = if self.control.is_some() { size_of::<Control>() } else { 0 };
         let content = match &self.content {
             Content::Nothing => 0,
-            Content::Text(text) => text.valid.capacity(),
+            Content::Text(text) => text.heap_bytes(),
             Content::Binary(bytes) => bytes.capacity(),
         };
         size_of::<Self>() + control + content
     }
 
     /// Keeps a part of a frame's payload; more of it is to come.
-    fn keep(&mut self, mut frame: Frame, payload: &[u8]) -> Result<(), MessageError> {
+    fn keep(&mut self, mut frame: Frame, payload: &[u8], keep: Keep) -> Result<(), MessageError> {
         if !payload.is_empty() {
-            self.append(&frame, payload)?;
+            self.append(&frame, payload, keep)?;
             frame.key.rotate_left(payload.len() % 4);
         }
         self.frame = Some(frame);
@@ -219,14 +244,19 @@ impl Unfinished {
     }
 
     /// Keeps the last part of a frame's payload and hands over what is complete with it.
-    fn end_frame(&mut self, frame: Frame, payload: &[u8]) -> Result<Option<Message>, MessageError> {
-        self.append(&frame, payload)?;
+    fn end_frame(
+        &mut self,
+        frame: Frame,
+        payload: &[u8],
+        keep: Keep,
+    ) -> Result<Option<Message>, MessageError> {
+        self.append(&frame, payload, keep)?;
         if frame.opcode.is_control() {
             let payload = self.control.take().map(|payload| *payload);
             return control_message(frame.opcode, payload.unwrap_or_default()).map(Some);
         }
         if !frame.fin {
-            self.fragments += 1;
+            self.fragments = self.fragments.saturating_add(1);
             return Ok(None);
         }
         Ok(match mem::take(&mut self.content) {
@@ -236,7 +266,7 @@ impl Unfinished {
         })
     }
 
-    fn append(&mut self, frame: &Frame, payload: &[u8]) -> Result<(), MessageError> {
+    fn append(&mut self, frame: &Frame, payload: &[u8], keep: Keep) -> Result<(), MessageError> {
         match (frame.opcode, &self.content) {
             (Opcode::Text, Content::Nothing) => self.content = Content::Text(Text::default()),
             (Opcode::Binary, Content::Nothing) => self.content = Content::Binary(Vec::new()),
@@ -247,7 +277,8 @@ impl Unfinished {
                 self.control.get_or_insert_default().append(payload, frame.key);
             }
             Content::Nothing => {}
-            Content::Text(text) => text.append(payload, frame.key)?,
+            Content::Text(text) => text.append(payload, frame.key, keep)?,
+            Content::Binary(_) if keep == Keep::Nothing => {}
             Content::Binary(bytes) => append_unmasked(payload, frame.key, bytes),
         }
         Ok(())
@@ -370,62 +401,9 @@ impl Content {
     fn len(&self) -> usize {
         match self {
             Self::Nothing => 0,
-            Self::Text(text) => text.valid.len() + text.cut.as_slice().len(),
+            Self::Text(text) => text.len(),
             Self::Binary(bytes) => bytes.len(),
         }
-    }
-}
-
-/// Text that arrives in pieces; each byte is validated once, as it comes.
-#[derive(Debug, Default)]
-struct Text {
-    valid: String,
-    /// The first bytes of a character whose end is to come.
-    cut: Short<3>,
-}
-
-impl Text {
-    /// Appends a part of a frame's payload, of which `key` unmasks the first byte first.
-    ///
-    /// A `String` takes only what is already known to be UTF-8, so pieces are unmasked and
-    /// validated beside it; going over the whole message again at its end would cost more.
-    fn append(&mut self, payload: &[u8], key: [u8; 4]) -> Result<(), MessageError> {
-        let mut piece =
-            Vec::with_capacity(payload.len().min(PIECE_BYTES) + self.cut.as_slice().len());
-        // As pieces are whole words, the key begins anew with each of them.
-        for masked in payload.chunks(PIECE_BYTES) {
-            piece.clear();
-            piece.extend_from_slice(self.cut.as_slice());
-            append_unmasked(masked, key, &mut piece);
-            let whole = piece.len() - cut_bytes(&piece);
-            let (whole, cut) = piece.split_at_checked(whole).unwrap_or_default();
-            let valid = str::from_utf8(whole).map_err(|_| MessageError::TextNotUtf8)?;
-            if str::from_utf8(cut).is_err_and(|error| error.error_len().is_some()) {
-                return Err(MessageError::TextNotUtf8);
-            }
-            self.valid.push_str(valid);
-            self.cut = Short::default();
-            self.cut.append(cut, UNMASKED);
-        }
-        Ok(())
-    }
-
-    fn end(self) -> Result<String, MessageError> {
-        // "When an endpoint is to interpret a byte stream as UTF-8 but finds that the byte stream
-        // is not, in fact, a valid UTF-8 stream, that endpoint MUST _Fail the WebSocket
-        // Connection_."
-        if self.cut.as_slice().is_empty() { Ok(self.valid) } else { Err(MessageError::TextCutOff) }
-    }
-}
-
-/// How many of the last bytes belong to a character that is not complete: 0 to 3.
-fn cut_bytes(bytes: &[u8]) -> usize {
-    let last = bytes.iter().rev().zip(1..=3).find(|(byte, _)| !matches!(byte, 0x80..=0xbf));
-    match last {
-        Some((0xc0..=0xdf, cut @ 1)) => cut,
-        Some((0xe0..=0xef, cut @ 1..=2)) => cut,
-        Some((0xf0..=0xff, cut)) => cut,
-        _ => 0,
     }
 }
 
@@ -465,10 +443,6 @@ impl From<FrameError> for MessageError {
         Self::Frame(error)
     }
 }
-
-/// Bytes of text that are unmasked and validated at a time: they stay in the first-level cache.
-const PIECE_BYTES: usize = 4 * 1024;
-const _: () = assert!(PIECE_BYTES.is_multiple_of(4), "the key begins anew with each piece");
 
 /// The key that changes nothing.
 const UNMASKED: [u8; 4] = [0; 4];

@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::text::PIECE_BYTES;
 use super::*;
 use crate::wire::ws_frame::{encode, encode_close, encode_frame};
 
@@ -290,6 +291,28 @@ fn put_on_the_wire(sent: &Sent, wire: &mut Vec<u8>) -> Message {
         wire.extend(frame(index == last, opcode, part, Role::Client));
     }
     message
+}
+
+#[test]
+fn who_keeps_nothing_has_no_bound_and_the_same_eyes() {
+    let mut walker = Assembler::keeping_nothing(Role::Server);
+    let mut length = b"\x82\x7f".to_vec();
+    length.extend_from_slice(&(1_u64 << 40).to_be_bytes());
+    assert_eq!(walker.receive(&length, usize::MAX).unwrap().taken, length.len());
+    for _ in 0..64 {
+        walker.receive(&[7; 4096], usize::MAX).unwrap();
+    }
+    assert!(walker.is_within_frame() && walker.heap_bytes() < 256, "{walker:?}");
+
+    let mut walker = Assembler::keeping_nothing(Role::Server);
+    walker.receive(b"\x01\x01\xc3", usize::MAX).unwrap();
+    for _ in 0..2 * FRAGMENTS_MAX {
+        walker.receive(b"\x00\x02\xa9\xc3", usize::MAX).unwrap();
+    }
+    assert!(!walker.is_within_frame() && walker.heap_bytes() > 0);
+    let ended = walker.receive(b"\x80\x00", usize::MAX);
+    assert_eq!(ended, Err(MessageError::TextCutOff));
+    assert_eq!(walker.receive(b"\x80\x00", usize::MAX), Err(MessageError::TextCutOff));
 }
 
 proptest! {
