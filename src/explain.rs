@@ -21,9 +21,10 @@ pub mod text;
 use std::fmt;
 use std::io;
 
-use crate::dissect::{Dissector, Layer, Unit, Violation};
+use crate::dissect::{Dissector, Layer, UNREAD, Unit, Violation};
 use crate::limits::EXPLAIN_SLICE_BYTES;
-use crate::wire::span::Span;
+use crate::prose::number;
+use crate::wire::span::{Part, Span};
 use crate::wire::ws_frame::Role;
 
 pub use hex::HexError;
@@ -78,11 +79,17 @@ pub struct Findings {
     pub units: u64,
     /// Their bytes, on the wire.
     pub bytes: u64,
+    /// Bytes that are in no unit, as nobody can read them: notes have said so.
+    pub unread: u64,
+    /// Bytes of a capture that were put in order: all of them are in a unit, or unread.
+    pub joined: u64,
     /// The first rule that is broken.
     pub broken: Option<Broken>,
+    /// What was not read on, though no rule is broken: a bound of pushscope forbids it.
+    pub bound: Option<Broken>,
 }
 
-/// A rule that is broken, and where.
+/// A rule that is broken, or a bound that is met, and where.
 #[derive(Clone, Copy, Debug)]
 pub struct Broken {
     /// The number of the unit.
@@ -112,6 +119,8 @@ pub enum ExplainError {
     Recording(String),
     /// A capture cannot be read: at which byte, and why.
     Capture(u64, &'static str),
+    /// All packets of a capture are of a link type that is not known.
+    Link(u32),
     /// A capture has no connection that could be explained.
     Nothing(String),
     /// The bytes cannot be read.
@@ -132,8 +141,13 @@ impl fmt::Display for ExplainError {
             ),
             Self::Recording(why) => write!(f, "the recording cannot be read: {why}"),
             Self::Capture(at, why) => {
-                write!(f, "the capture cannot be read on from byte {at}: {why}")
+                write!(f, "the capture cannot be read on from byte {}: {why}", number(*at))
             }
+            Self::Link(link) => write!(
+                f,
+                "the capture cannot be read: its packets are of link type {link}, and known are \
+                 only {LINKS}"
+            ),
             Self::Nothing(why) => write!(f, "the capture has nothing to explain: {why}"),
             Self::Source(error) => write!(f, "it cannot be read: {error}"),
             Self::Audience(error) => write!(f, "the output cannot be written: {error}"),
@@ -165,7 +179,8 @@ struct Telling<A> {
 
 impl<A: Audience> Telling<A> {
     const fn new(audience: A) -> Self {
-        let findings = Findings { units: 0, bytes: 0, broken: None };
+        let findings =
+            Findings { units: 0, bytes: 0, unread: 0, joined: 0, broken: None, bound: None };
         Self { audience, findings, units: Vec::new() }
     }
 
@@ -197,8 +212,10 @@ impl<A: Audience> Telling<A> {
             self.findings.units += 1;
             self.findings.bytes += bytes;
             let number = self.findings.units;
-            if let (None, Some(violation)) = (self.findings.broken, unit.violation) {
-                self.findings.broken = Some(broken(connection, number, &unit, violation));
+            if let Some(violation) = unit.violation {
+                let Findings { broken, bound, .. } = &mut self.findings;
+                let first = if is_bound(violation) { bound } else { broken };
+                first.get_or_insert_with(|| broken_at(connection, number, &unit, violation));
             }
             self.audience.tell(&Told::Unit { number, connection, unit: &unit })?;
         }
@@ -240,10 +257,15 @@ impl Unread {
 
 fn is_unread(unit: &Unit) -> bool {
     let first = unit.layers.first().and_then(|layer| layer.spans.first());
-    unit.violation.is_none() && first.is_some_and(|span| span.field.name == UNREAD)
+    unit.violation.is_none() && first.is_some_and(|span| std::ptr::eq(span.field, &UNREAD))
 }
 
-fn broken(connection: u32, number: u64, unit: &Unit, violation: Violation) -> Broken {
+/// Whether what was refused breaks no rule: only a bound of pushscope is met.
+const fn is_bound(violation: Violation) -> bool {
+    violation.clause.is_empty()
+}
+
+fn broken_at(connection: u32, number: u64, unit: &Unit, violation: Violation) -> Broken {
     let spans = unit.layers.first().map_or(&[][..], |layer| &layer.spans);
     let wrong = spans.iter().rfind(|span| span.severity.name() == "wrong");
     Broken {
@@ -268,28 +290,16 @@ fn value(layer: &Layer, span: &Span, bytes_max: usize) -> String {
     format!("{}…", value.trim_end_matches(char::REPLACEMENT_CHARACTER))
 }
 
-/// A number of something, with commas.
-fn counted(number: u64, what: &str) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text + " " + what + if number == 1 { "" } else { "s" }
-}
-
 /// Where bytes are for: in a few words, without what is not there.
 fn shares(unit: &Unit) -> String {
-    use crate::wire::span::Part::{Control, Framing, Head, Payload};
-    let share = |part: crate::wire::span::Part| match unit.share(part) {
+    let share = |part: Part| match unit.share(part) {
         0 => None,
-        bytes => Some(format!("{bytes} {}", part.name())),
+        bytes => Some(format!("{} {}", number(bytes as u64), part.name())),
     };
-    let told: Vec<String> =
-        [Head, Framing, Payload, Control].into_iter().filter_map(share).collect();
+    let told: Vec<String> = [Part::Head, Part::Framing, Part::Payload, Part::Control]
+        .into_iter()
+        .filter_map(share)
+        .collect();
     told.join(", ")
 }
 
@@ -301,7 +311,7 @@ const fn direction(from: Role) -> &'static str {
     }
 }
 
-/// The field of bytes that nobody can read.
-const UNREAD: &str = "not read";
-/// The field of bytes of something that does not end.
-const UNFINISHED: &str = "unfinished";
+/// Link types that are known, in words.
+const LINKS: &str = "Ethernet, Linux cooked, loopback and raw IP";
+/// What is said instead of a clause where there is none.
+const OUR_BOUND: &str = "a bound of pushscope";

@@ -42,7 +42,8 @@ pub fn head(data: &[u8]) {
     }
 }
 
-/// A capture means the same however it is cut; its bytes are tiled, and what waits is bounded.
+/// A capture means the same however it is cut; its bytes are tiled, what waits is bounded, and all
+/// that was put in order is told, or noted as what cannot be read.
 pub fn capture(data: &[u8]) {
     // What is no capture becomes one, of raw IP packets.
     let is_one = data.starts_with(b"\n\r\r\n") || data.starts_with(b"\xa1\xb2\xc3\xd4");
@@ -296,22 +297,32 @@ fn explained<'b>(pieces: impl Iterator<Item = &'b [u8]>) -> (Vec<String>, bool) 
         is_readable = is_readable && explainer.receive(piece).is_ok();
         assert!(explainer.held() <= EXPLAIN_HELD_BYTES_MAX, "what waits is bounded");
     }
-    let (findings, Words(words)) = explainer.end();
+    let (findings, Words { words, units, bytes }) = explainer.end();
+    if let Ok(findings) = &findings {
+        assert_eq!((findings.units, findings.bytes), (units, bytes));
+        assert_eq!(findings.joined, bytes + findings.unread, "all is told, or noted: {words:#?}");
+    }
     (words, is_readable && findings.is_ok())
 }
 
 /// What is told, in words.
 #[derive(Default)]
-struct Words(Vec<String>);
+struct Words {
+    words: Vec<String>,
+    units: u64,
+    bytes: u64,
+}
 
 impl Audience for Words {
     fn tell(&mut self, told: &Told<'_>) -> io::Result<()> {
         if let Told::Unit { unit, .. } = told {
+            self.units += 1;
+            self.bytes += unit.bytes().len() as u64;
             for layer in &unit.layers {
                 assert_eq!(untiled(&layer.spans, layer.bytes.len()), None, "{layer:?}");
             }
         }
-        self.0.push(match told {
+        self.words.push(match told {
             Told::Unit { unit, .. } => format!("{} {}", unit.offset, unit.summary),
             other => format!("{other:?}"),
         });

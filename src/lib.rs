@@ -63,7 +63,7 @@
 //! wire: pure codecs
 //!   wire        head, body, chunked, event_stream, ws_frame, ws_message, json, …
 //! words
-//!   frame event cost limits id clock
+//!   frame event cost limits id clock prose
 //! ```
 //!
 //! ## Invariants
@@ -108,6 +108,7 @@ pub mod listener;
 pub mod mech;
 pub mod metrics;
 pub mod origin;
+pub mod prose;
 pub mod queue;
 pub mod reactor;
 pub mod route;

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use pushscope::dissect::Protocol;
-use pushscope::dissect::shape::UnitShape;
+use pushscope::dissect::shape::{self, UnitShape};
 use pushscope::explain::html::Page as Html;
 use pushscope::explain::text::{Paint, Text};
-use pushscope::explain::{Audience, ExplainError, Explainer, Findings, Settings, Told};
+use pushscope::explain::{Audience, Broken, ExplainError, Explainer, Findings, Settings, Told};
 use pushscope::wire::ws_frame::Role;
 use serde::Serialize;
 
@@ -36,7 +36,7 @@ pub(super) struct Explain {
     /// The server's port, in a capture; without it, that is guessed
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     port: Option<u16>,
-    /// Prints JSON, a unit a line
+    /// Prints JSON: a line for each unit, and what was found in the last one
     #[arg(long, conflicts_with = "html")]
     json: bool,
     /// Writes a page instead of text
@@ -70,6 +70,14 @@ enum Side {
 impl Explain {
     /// Reads, and says what it is.
     pub(super) fn run(self) -> Result<(), Failure> {
+        // Exit code 1 says that a violation was found, and nothing else.
+        self.explained().map_err(|failure| match failure {
+            Failure::Failed(why) => Failure::Usage(why),
+            failure => failure,
+        })
+    }
+
+    fn explained(&self) -> Result<(), Failure> {
         let page = self.html.as_deref().map(Page::open).transpose()?;
         let file = self.open()?;
         let out = BufWriter::new(io::stdout().lock());
@@ -77,8 +85,13 @@ impl Explain {
             Some(page) => self.write(file, page, out)?,
             None if self.json => {
                 let (findings, mut json) = self.explain(file, Json(out));
-                printed(json.0.flush())?;
-                findings.map_err(failed)?
+                let ended = match &findings {
+                    Ok(findings) => json.end(findings),
+                    Err(_) => json.0.flush(),
+                };
+                let findings = findings.map_err(failed)?;
+                printed(ended)?;
+                findings
             }
             None => {
                 let is_bare = wants_bare() || !io::stdout().is_terminal();
@@ -196,6 +209,67 @@ enum Line<'t> {
         connection: u32,
         note: &'t str,
     },
+    Findings {
+        findings: Box<Found>,
+    },
+}
+
+/// What was found, told in the last line.
+#[derive(Serialize)]
+struct Found {
+    units: u64,
+    bytes: u64,
+    /// Bytes that notes have said cannot be read.
+    unread: u64,
+    /// The first rule that is broken.
+    violation: Option<Place>,
+    /// What was not read on for a bound of ours, though no rule is broken.
+    bound: Option<Place>,
+}
+
+/// What was refused, and where.
+#[derive(Serialize)]
+struct Place {
+    /// The number of the unit.
+    number: u64,
+    connection: u32,
+    from: &'static str,
+    /// Bytes of that side in front of it.
+    offset: u64,
+    field: &'static str,
+    name: &'static str,
+    clause: &'static str,
+    message: &'static str,
+    answer: String,
+}
+
+impl Place {
+    fn of(broken: &Broken) -> Self {
+        let Broken { unit, connection, from, offset, field, violation } = *broken;
+        let (name, clause, message) = (violation.name, violation.clause, violation.message);
+        let (from, answer) = (shape::role(from), shape::remedy(violation.answer));
+        Self { number: unit, connection, from, offset, field, name, clause, message, answer }
+    }
+}
+
+impl<W: Write> Json<W> {
+    fn line(&mut self, line: &Line<'_>) -> io::Result<()> {
+        let line = serde_json::to_string(line).map_err(io::Error::other)?;
+        writeln!(self.0, "{}", ascii_json(&line))
+    }
+
+    /// Says in the end what was found.
+    fn end(&mut self, findings: &Findings) -> io::Result<()> {
+        let found = Found {
+            units: findings.units,
+            bytes: findings.bytes,
+            unread: findings.unread,
+            violation: findings.broken.as_ref().map(Place::of),
+            bound: findings.bound.as_ref().map(Place::of),
+        };
+        self.line(&Line::Findings { findings: Box::new(found) })?;
+        self.0.flush()
+    }
 }
 
 impl<W: Write> Audience for Json<W> {
@@ -210,8 +284,7 @@ impl<W: Write> Audience for Json<W> {
             }
             Told::Note { connection, words } => Line::Note { connection, note: words },
         };
-        let line = serde_json::to_string(&line).map_err(io::Error::other)?;
-        writeln!(self.0, "{}", ascii_json(&line))
+        self.line(&line)
     }
 }
 
@@ -227,8 +300,15 @@ fn failed(error: ExplainError) -> Failure {
 /// Bytes that are read at once.
 const PIECE_BYTES: usize = 64 * 1024;
 const EXAMPLE: &str = "\
-It ends with the first rule that is broken, its clause, and what must be answered; the exit code is
-1 then. Captures are pcap and pcapng.
+It ends with the first rule that is broken, its clause, and what must be answered. The exit code is
+0 when no rule is broken, 1 when one is, and 2 when the bytes cannot be read. Captures are pcap and
+pcapng.
+
+A line of --json has \"client\" and \"server\", the ends of a connection; or \"layers\", a unit; or
+\"note\", a sentence. The last one has \"findings\": \"units\", \"bytes\", \"unread\" (bytes in no
+unit), \"violation\" and \"bound\" (what pushscope itself reads no further), each null or with
+\"connection\", \"number\" of its unit, \"from\", \"offset\", \"field\", \"name\", \"clause\",
+\"message\" and \"answer\".
 
 Example:
   pushscope explain capture.pcap --port 7777

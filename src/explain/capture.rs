@@ -11,9 +11,12 @@ mod connections;
 mod packet;
 mod stream;
 
-use super::{Audience, ExplainError, Telling, counted};
+use std::io;
+
+use super::{Audience, ExplainError, Telling};
 use crate::dissect::Protocol;
 use crate::limits::{EXPLAIN_BLOCK_BYTES_MAX, EXPLAIN_INTERFACES_MAX};
+use crate::prose::{counted, number};
 use crate::wire::cursor::Cursor;
 use connections::Connections;
 use packet::Other;
@@ -36,6 +39,12 @@ pub(super) struct Capture {
     fragments: u64,
     /// Packets that were cut before the end of their heads.
     cut: u64,
+    /// Packets of link types that are not known.
+    unlinked: u64,
+    /// The first of those.
+    link: Option<u32>,
+    /// It cannot be read on.
+    is_damaged: bool,
 }
 
 /// How the file is written.
@@ -80,8 +89,20 @@ enum Step {
     Wait,
     /// So many bytes of no interest.
     Skip(u64),
-    /// So many bytes, and the packet among them: its link type, where it begins and how long it is.
-    Packet(usize, u32, usize, usize),
+    /// A packet.
+    Packet(Packet),
+}
+
+/// Where a packet is in what comes next.
+struct Packet {
+    /// Its link type.
+    link: u32,
+    /// Where it begins.
+    start: usize,
+    /// How many bytes of it were kept.
+    length: usize,
+    /// Where what comes behind it begins.
+    end: usize,
 }
 
 impl Capture {
@@ -97,6 +118,9 @@ impl Capture {
             others: 0,
             fragments: 0,
             cut: 0,
+            unlinked: 0,
+            link: None,
+            is_damaged: false,
         }
     }
 
@@ -119,24 +143,21 @@ impl Capture {
         let mut taken = 0;
         loop {
             let rest = self.bytes.get(taken..).unwrap_or_default();
-            let step = step(rest, &mut self.format);
-            let step = step.map_err(|why| ExplainError::Capture(self.at + taken as u64, why))?;
-            match step {
-                Step::Wait => break,
-                Step::Skip(bytes) => {
+            match step(rest, &mut self.format) {
+                Err(why) => {
+                    self.is_damaged = true;
+                    return Err(ExplainError::Capture(self.at + taken as u64, why));
+                }
+                Ok(Step::Wait) => break,
+                Ok(Step::Skip(bytes)) => {
                     let here = usize::try_from(bytes).unwrap_or(usize::MAX).min(rest.len());
                     self.skip = bytes - here as u64;
                     taken += here;
                 }
-                Step::Packet(bytes, link, start, length) => {
+                Ok(Step::Packet(Packet { link, start, length, end })) => {
                     let packet = rest.get(start..start + length).unwrap_or_default().to_vec();
-                    self.packet(link, &packet, telling).map_err(|error| match error {
-                        ExplainError::Capture(_, why) => {
-                            ExplainError::Capture(self.at + taken as u64, why)
-                        }
-                        error => error,
-                    })?;
-                    taken += bytes;
+                    self.packet(link, &packet, telling)?;
+                    taken += end;
                 }
             }
         }
@@ -151,12 +172,20 @@ impl Capture {
         telling: &mut Telling<A>,
     ) -> Result<(), ExplainError> {
         self.connections.end(telling)?;
+        telling.findings.joined = self.connections.joined();
+        if let (Some(link), true) = (self.link, self.unlinked == self.packets) {
+            return Err(ExplainError::Link(link));
+        }
+        if self.is_damaged {
+            return Ok(());
+        }
         if !self.bytes.is_empty() || self.skip > 0 {
             telling.note(0, "unfinished: the capture ends within a packet")?;
         }
         for (number, what) in [
             (self.fragments, "fragment of IP packets is not read"),
             (self.cut, "packet was kept too short to be read"),
+            (self.unlinked, "packet is not read: its link type is not known"),
             (self.connections.strays(), "packet belongs to no connection that is kept"),
         ] {
             if number > 0 {
@@ -166,11 +195,10 @@ impl Capture {
         if telling.findings.units > 0 {
             return Ok(());
         }
-        let (packets, others) = (counted(self.packets, "packet"), self.others);
-        let unread = self.connections.is_any_unread();
-        Err(ExplainError::Nothing(match unread {
-            true => "its connections look like nothing that is known, or are encrypted".to_owned(),
-            false => format!("{packets}, {others} of them no TCP, and none with bytes to read"),
+        let (packets, others) = (counted(self.packets, "packet"), number(self.others));
+        Err(ExplainError::Nothing(match self.connections.unknown() {
+            Some(looks) => format!("its connections have bytes, and {looks}"),
+            None => format!("{packets}, {others} of them no TCP, and none with bytes to read"),
         }))
     }
 
@@ -184,14 +212,17 @@ impl Capture {
         link: u32,
         packet: &[u8],
         telling: &mut Telling<A>,
-    ) -> Result<(), ExplainError> {
+    ) -> io::Result<()> {
         self.packets += 1;
         match packet::parse(link, packet) {
             Ok(segment) => self.connections.receive(&segment, telling)?,
             Err(Other::Protocol) => self.others += 1,
             Err(Other::Fragment) => self.fragments += 1,
             Err(Other::Cut) => self.cut += 1,
-            Err(Other::Link) => return Err(ExplainError::Capture(0, LINK)),
+            Err(Other::Link) => {
+                self.unlinked += 1;
+                self.link.get_or_insert(link);
+            }
         }
         Ok(())
     }
@@ -236,7 +267,7 @@ fn pcap_packet(
         return Some(Err(TOO_LONG));
     }
     cursor.bytes(length)?;
-    Some(Ok(Step::Packet(16 + length, link, 16, length)))
+    Some(Ok(Step::Packet(Packet { link, start: 16, length, end: 16 + length })))
 }
 
 /// A block of a pcapng file.
@@ -276,20 +307,21 @@ fn block(
         _ => packet_of(kind, &mut body, *order, links),
     };
     Some(match read {
-        Some(Ok((_, start, length_here))) if length_here > length.saturating_sub(start) => {
+        Some(Ok(packet)) if packet.length > length.saturating_sub(packet.start) => {
             Err("a packet is longer than its block")
         }
-        Some(Ok((link, start, length_here))) => Ok(Step::Packet(length, link, start, length_here)),
+        Some(Ok(packet)) => Ok(Step::Packet(Packet { end: length, ..packet })),
         Some(Err(why)) => Err(why),
         None if kind == INTERFACE => Ok(Step::Skip(length as u64)),
         None => Err("a block is shorter than what it must have"),
     })
 }
 
-/// A link type, where a packet begins in its block, and how long it is.
-type Found = Result<(u32, usize, usize), &'static str>;
-
-fn interface(body: &mut Cursor<'_>, order: Order, links: &mut Vec<u32>) -> Option<Found> {
+fn interface(
+    body: &mut Cursor<'_>,
+    order: Order,
+    links: &mut Vec<u32>,
+) -> Option<Result<Packet, &'static str>> {
     if links.len() >= EXPLAIN_INTERFACES_MAX {
         return Some(Err("it has too many interfaces"));
     }
@@ -297,7 +329,13 @@ fn interface(body: &mut Cursor<'_>, order: Order, links: &mut Vec<u32>) -> Optio
     None
 }
 
-fn packet_of(kind: u32, body: &mut Cursor<'_>, order: Order, links: &[u32]) -> Option<Found> {
+/// The packet in the body of a block, which ends somewhere behind it.
+fn packet_of(
+    kind: u32,
+    body: &mut Cursor<'_>,
+    order: Order,
+    links: &[u32],
+) -> Option<Result<Packet, &'static str>> {
     let number = match kind {
         ENHANCED_PACKET => order.u32(body)?,
         OLD_PACKET => {
@@ -319,7 +357,7 @@ fn packet_of(kind: u32, body: &mut Cursor<'_>, order: Order, links: &[u32]) -> O
     };
     let link = usize::try_from(number).ok().and_then(|number| links.get(number));
     let Some(link) = link else { return Some(Err("a packet is of no interface")) };
-    Some(Ok((*link, 8 + body.taken(), length)))
+    Some(Ok(Packet { link: *link, start: 8 + body.taken(), length, end: 0 }))
 }
 
 /// The byte order that the first bytes of a pcap file say, in microseconds or nanoseconds.
@@ -351,5 +389,3 @@ const OLD_PACKET: u32 = 2;
 const SIMPLE_PACKET: u32 = 3;
 const ENHANCED_PACKET: u32 = 6;
 const TOO_LONG: &str = "a packet is longer than any: the capture is damaged";
-const LINK: &str =
-    "its link type is not known: only Ethernet, Linux cooked, loopback and raw IP are";

@@ -2,10 +2,11 @@
 
 use std::io;
 
-use super::{Audience, Telling, UNFINISHED, Unread, counted};
+use super::{Audience, Telling, Unread};
 use crate::dissect::shape::role;
 use crate::dissect::{Dissector, Protocol};
 use crate::limits::EXPLAIN_GUESS_BYTES;
+use crate::prose::counted;
 use crate::wire::ws_frame::Role;
 
 /// A connection of which bytes come in order.
@@ -27,8 +28,8 @@ enum Stage {
     Open(Vec<(Role, Vec<u8>)>),
     /// What it is is known.
     Read(Box<Dissector>),
-    /// It looks like nothing that is known.
-    Unknown,
+    /// It looks like nothing that is known, but perhaps like this.
+    Unknown(&'static str),
 }
 
 impl Conversation {
@@ -60,7 +61,7 @@ impl Conversation {
             return Ok(());
         }
         match &mut self.stage {
-            Stage::Unknown => self.unread.count(from, bytes.len() as u64),
+            Stage::Unknown(_) => self.unread.count(from, bytes.len() as u64),
             Stage::Read(dissector) => {
                 let unread = telling.dissect(self.number, dissector, from, bytes)?;
                 self.unread.add(unread);
@@ -113,44 +114,39 @@ impl Conversation {
             self.settle(telling)?;
         }
         let Stage::Read(dissector) = &mut self.stage else { return Ok(()) };
-        let (is_within, awaits) = (dissector.waiting(from) > 0, dissector.awaits(from));
+        let awaits = dissector.awaits(from);
         dissector.end(from, &mut telling.units);
-        let last = telling.units.iter().rfind(|unit| unit.from == from);
-        let within = last.filter(|_| is_within).map(|unit| unit.name);
         let unread = telling.tell_units(self.number)?;
         self.unread.add(unread);
+        let Some(what) = awaits else { return Ok(()) };
         let side = role(from);
-        let words = match (within, awaits) {
-            // Bytes that are only unfinished have no name that says of what.
-            (Some(UNFINISHED), _) => format!("unfinished: the bytes of the {side} stop too early"),
-            (Some(name), _) => {
-                format!("unfinished: the bytes of the {side} end within a {name}")
-            }
-            (None, Some(what)) => {
-                format!("unfinished: the bytes of the {side} end within {what}")
-            }
-            (None, None) => return Ok(()),
-        };
+        let words = format!("unfinished: the bytes of the {side} end within {what}");
         telling.note(self.number, &words)
     }
 
-    /// Both sides send nothing more; whether anything could be read.
-    pub(super) fn close<A: Audience>(&mut self, telling: &mut Telling<A>) -> io::Result<bool> {
+    /// Both sides send nothing more; what its bytes look like if they could not be read.
+    pub(super) fn close<A: Audience>(
+        &mut self,
+        telling: &mut Telling<A>,
+    ) -> io::Result<Option<&'static str>> {
         for from in SIDES {
             self.end(from, telling)?;
         }
-        let is_known = matches!(self.stage, Stage::Read(_));
+        let unknown = match self.stage {
+            Stage::Unknown(looks) => Some(looks),
+            Stage::Open(_) | Stage::Read(_) => None,
+        };
         for from in SIDES {
             let bytes = self.unread.of(from);
-            let why =
-                if is_known { "what stands before them is wrong or missing" } else { UNKNOWN };
+            telling.findings.unread += bytes;
             if bytes > 0 {
-                let bytes = counted(bytes, "byte");
-                let side = role(from);
+                let why = unknown.unwrap_or("what stands before them is wrong or missing");
+                let (bytes, side) = (counted(bytes, "byte"), role(from));
                 telling.note(self.number, &format!("{bytes} of the {side} are not read: {why}"))?;
             }
         }
-        Ok(is_known)
+        self.unread = Unread::default();
+        Ok(unknown)
     }
 
     /// Decides what it is, if its first bytes say so by now.
@@ -168,7 +164,7 @@ impl Conversation {
         let guess = early.iter().find_map(|(_, bytes)| Protocol::guess(bytes));
         self.stage = match guess {
             Some((protocol, _)) => Stage::Read(Box::new(Dissector::beginning(protocol))),
-            None => Stage::Unknown,
+            None => Stage::Unknown(looks(&early)),
         };
         early.into_iter().try_for_each(|(from, bytes)| self.receive(from, &bytes, telling))
     }
@@ -176,6 +172,16 @@ impl Conversation {
     fn is_torn(&self, from: Role) -> bool {
         self.is_torn.get(index(from)).copied().unwrap_or_default()
     }
+}
+
+/// What bytes look like that look like nothing that is known.
+fn looks(early: &[(Role, Vec<u8>)]) -> &'static str {
+    if early.iter().any(|(_, bytes)| is_tls(bytes)) { ENCRYPTED } else { UNKNOWN }
+}
+
+/// Whether bytes begin as a record of TLS does, of whatever version (RFC 8446 §5.1).
+pub(super) const fn is_tls(bytes: &[u8]) -> bool {
+    matches!(bytes, [20..=23, 3, 0..=4, ..] | [20..=23, 3])
 }
 
 const fn index(from: Role) -> usize {
@@ -186,4 +192,5 @@ const fn index(from: Role) -> usize {
 }
 
 const SIDES: [Role; 2] = [Role::Client, Role::Server];
-const UNKNOWN: &str = "they look like nothing that is known, or are encrypted";
+const ENCRYPTED: &str = "they are encrypted with TLS, and only whoever has the keys can read them";
+const UNKNOWN: &str = "they look like no protocol that is known, or are encrypted";

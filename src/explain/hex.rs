@@ -1,5 +1,5 @@
-//! Hex text, as people have it: dumps with offsets and an ASCII column, bare digits, C and Rust
-//! literals.
+//! Hex text, as people have it: dumps with offsets and an ASCII column, bare digits, literals and
+//! arrays of C, Rust and Python.
 //!
 //! ```text
 //! 00000000: 4745 5420 2f20  GET /         xxd
@@ -7,13 +7,17 @@
 //! 47:45:54, 4745542f                      digits by two, however they are parted
 //! 0x47, 0x45, 0x54                        numbers
 //! "GET / HTTP/1.1\r\n" \x81\x02           literals; // and # begin a comment
+//! const HI: [u8; 4] = [0x81, 2, 104, 105];   source of Rust, of C (xxd -i), of Python
 //! ```
 
+mod code;
+mod dump;
 mod literal;
 
 use std::fmt;
 
-use crate::limits::{EXPLAIN_HEX_LINE_BYTES_MAX, EXPLAIN_HEX_REPEAT_BYTES_MAX};
+use crate::limits::EXPLAIN_HEX_LINE_BYTES_MAX;
+use dump::{Dump, Offset};
 use literal::Literal;
 
 /// Decodes hex text as it comes.
@@ -27,16 +31,6 @@ pub(super) struct Hex {
     taken: u64,
     literal: Literal,
     dump: Option<Dump>,
-}
-
-/// The rows of a dump so far.
-#[derive(Debug)]
-struct Dump {
-    /// What the next offset must be.
-    next: u64,
-    row: Vec<u8>,
-    /// A star stands for rows that are as the last one.
-    is_starred: bool,
 }
 
 /// Why a text is no hex, and where.
@@ -61,15 +55,69 @@ pub enum HexFault {
     Escape,
     /// A text between quotation marks does not end.
     Quote,
+    /// A number of a list is none of a byte.
+    Large,
+    /// In a list some numbers have a prefix, and others in front of them had none.
+    Mixed,
     /// An offset is not where the bytes in front of it end: a row is damaged or missing.
     Offset {
         /// What stands there.
         found: u64,
         /// What should.
         expected: u64,
+        /// How offsets are written in this dump.
+        radix: Radix,
     },
+    /// An offset has digits that the others do not have.
+    Radix,
     /// A star stands for more bytes than anybody wants.
     Star,
+    /// A star stands for rows, and without offsets nobody knows for how many.
+    Alone,
+    /// The same, as nothing follows it.
+    Open,
+    /// Words of several bytes, or characters: the order of their bytes is not told.
+    Words,
+}
+
+/// How offsets are written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Radix {
+    /// In base 16, as xxd and hexdump do.
+    Hex,
+    /// In base 8, as od does.
+    Octal,
+    /// In base 10, as od -A d does.
+    Decimal,
+}
+
+impl Radix {
+    const ALL: [Self; 3] = [Self::Hex, Self::Octal, Self::Decimal];
+
+    const fn base(self) -> u32 {
+        match self {
+            Self::Hex => 16,
+            Self::Octal => 8,
+            Self::Decimal => 10,
+        }
+    }
+
+    const fn index(self) -> usize {
+        match self {
+            Self::Hex => 0,
+            Self::Octal => 1,
+            Self::Decimal => 2,
+        }
+    }
+
+    /// An offset, as it stands in such a dump.
+    fn written(self, offset: u64) -> String {
+        match self {
+            Self::Hex => format!("{offset:08x}"),
+            Self::Octal => format!("{offset:07o}"),
+            Self::Decimal => format!("{offset:07}"),
+        }
+    }
 }
 
 impl fmt::Display for HexError {
@@ -80,9 +128,28 @@ impl fmt::Display for HexError {
             HexFault::Half => f.write_str("a byte has two hex digits, and here is one"),
             HexFault::Escape => f.write_str("this escape sequence is not known"),
             HexFault::Quote => f.write_str("the text ends without a quotation mark"),
-            HexFault::Offset { found, expected } => write!(
+            HexFault::Large => f.write_str("a byte is at most 255"),
+            HexFault::Mixed => f.write_str(
+                "this number has a prefix, and those in front of it have none: hex or decimal?",
+            ),
+            HexFault::Offset { found, expected, radix } => write!(
                 f,
-                "the offset is {found:08x}, and the bytes in front of it end at {expected:08x}"
+                "the offset is {}, and the bytes in front of it end at {}",
+                radix.written(found),
+                radix.written(expected)
+            ),
+            HexFault::Radix => f.write_str("the offset is not in the base of the others"),
+            HexFault::Alone => f.write_str(
+                "`*` stands for rows that are left out, and without offsets nobody knows how \
+                 many: hexdump -v and od -v write all of them",
+            ),
+            HexFault::Open => f.write_str(
+                "the dump ends with `*`, so nobody knows how many rows it stands for: the line \
+                 behind it has the last offset",
+            ),
+            HexFault::Words => f.write_str(
+                "these are words or characters, not bytes in their order; hexdump -C, xxd and \
+                 od -t x1 write bytes",
             ),
             HexFault::Star => f.write_str("the star in front of it stands for too many bytes"),
         }
@@ -110,7 +177,10 @@ impl Hex {
         if !self.line.is_empty() {
             self.end_line(bytes)?;
         }
-        let ended = self.literal.end(bytes);
+        let ended = match &self.dump {
+            Some(dump) if dump.is_open() => Err(HexFault::Open),
+            _ => self.literal.end(bytes),
+        };
         ended.map_err(|fault| self.error(0, fault))
     }
 
@@ -131,7 +201,14 @@ impl Hex {
     /// Takes what there is of the line, which is no row of a dump.
     fn take_literally(&mut self, bytes: &mut Vec<u8>) -> Result<(), HexError> {
         let line = std::mem::take(&mut self.line);
-        for (at, byte) in line.iter().enumerate() {
+        let front = match self.taken {
+            0 if self.literal.is_between() => code::front(&line),
+            _ => 0,
+        };
+        if front > 0 {
+            self.literal.declare();
+        }
+        for (at, byte) in line.iter().enumerate().skip(front) {
             let taken = self.literal.take(*byte, bytes);
             taken.map_err(|fault| self.error(at, fault))?;
         }
@@ -141,40 +218,26 @@ impl Hex {
 
     /// Takes the line if it is a row of a dump, or its star.
     fn row(&mut self, bytes: &mut Vec<u8>) -> Result<bool, HexError> {
-        let line = self.line.trim_ascii_end();
-        let next = self.dump.as_ref().map(|dump| dump.next);
-        if let (b"*", Some(dump)) = (line, &mut self.dump) {
-            dump.is_starred = true;
+        let text = self.line.trim_ascii_end();
+        if text == b"*" {
+            let Some(dump) = &mut self.dump else { return Err(self.error(0, HexFault::Alone)) };
+            dump.star();
             return Ok(true);
         }
-        let Some(offset) = Offset::parse(line, next) else { return Ok(false) };
-        let repeated = self.meet(&offset)?;
-        if let Some(dump) = &self.dump {
-            bytes.extend(dump.row.iter().cycle().take(repeated));
+        let offset = Offset::parse(text, self.dump.as_ref());
+        let Some(offset) = offset.map_err(|fault| self.error(0, fault))? else { return Ok(false) };
+        let dump = self.dump.get_or_insert_with(|| Dump::beginning(&offset));
+        let met = dump.meet(&offset, bytes);
+        // White space may be part of the text beside the bytes.
+        let line = self.line.strip_suffix(b"\n").unwrap_or(&self.line);
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let row = met.map_err(|fault| (0, fault)).and_then(|()| offset.row(line));
+        match row {
+            Ok(row) if row.is_empty() => {}
+            Ok(row) => dump.push(row, bytes),
+            Err((at, fault)) => return Err(self.error(at, fault)),
         }
-        let row = offset.row(line).map_err(|(at, fault)| self.error(at, fault))?;
-        bytes.extend_from_slice(&row);
-        let next = self.dump.as_ref().map_or(offset.value, |dump| dump.next) + row.len() as u64;
-        let next = next + repeated as u64;
-        self.dump = Some(Dump { next, row, is_starred: false });
         Ok(true)
-    }
-
-    /// Whether an offset is where it must be; bytes that a star in front of it stands for.
-    fn meet(&self, offset: &Offset) -> Result<usize, HexError> {
-        let Some(dump) = &self.dump else { return Ok(0) };
-        if offset.is(dump.next) {
-            return Ok(0);
-        }
-        let wrong = HexFault::Offset { found: offset.value, expected: dump.next };
-        let gap = offset.value.checked_sub(dump.next).and_then(|gap| usize::try_from(gap).ok());
-        match gap {
-            Some(gap) if dump.is_starred && !dump.row.is_empty() => match gap {
-                0..=EXPLAIN_HEX_REPEAT_BYTES_MAX => Ok(gap),
-                _ => Err(self.error(0, HexFault::Star)),
-            },
-            _ => Err(self.error(0, wrong)),
-        }
     }
 
     const fn error(&self, at: usize, fault: HexFault) -> HexError {
@@ -182,103 +245,10 @@ impl Hex {
     }
 }
 
-/// What a row of a dump begins with.
-#[derive(Debug)]
-struct Offset {
-    value: u64,
-    /// The same digits, read as od writes them without being asked.
-    octal: Option<u64>,
-    /// Where its bytes begin in the line.
-    end: usize,
-    /// A colon follows it: bytes are in groups, and the text is behind two spaces.
-    has_colon: bool,
-}
-
-impl Offset {
-    /// Finds the offset of a row; `next` is what it must be, if that is known.
-    fn parse(line: &[u8], next: Option<u64>) -> Option<Self> {
-        let text = line.trim_ascii_start();
-        let text = text.strip_prefix(b"0x").unwrap_or(text);
-        let digits = text.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
-        let (number, rest) = text.split_at_checked(digits)?;
-        if !(4..=16).contains(&digits) {
-            return None;
-        }
-        let number = str::from_utf8(number).ok()?;
-        let value = u64::from_str_radix(number, 16).ok()?;
-        let octal = u64::from_str_radix(number, 8).ok();
-        let offset = |rest: &[u8], has_colon| {
-            Some(Self { value, octal, end: line.len() - rest.len(), has_colon })
-        };
-        if let Some(rest) = rest.strip_prefix(b":") {
-            let is_parted = rest.first().is_none_or(u8::is_ascii_whitespace);
-            return if is_parted { offset(rest, true) } else { None };
-        }
-        let found = offset(rest, false)?;
-        let gap = rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-        let is_met = found.is(next.unwrap_or_default());
-        let pair = rest.get(gap..).unwrap_or_default();
-        let pair = pair.iter().take_while(|byte| !byte.is_ascii_whitespace()).count();
-        let is_row = match gap {
-            0 => next.is_some() && rest.is_empty(),
-            1 => digits >= 6 && is_met && pair == 2,
-            _ => pair == 2,
-        };
-        is_row.then_some(found)
-    }
-
-    fn is(&self, expected: u64) -> bool {
-        self.value == expected || self.octal == Some(expected)
-    }
-
-    /// The bytes of the row, up to the text beside them.
-    fn row(&self, line: &[u8]) -> Result<Vec<u8>, (usize, HexFault)> {
-        let mut bytes = Vec::new();
-        let mut at = self.end;
-        let gap_max = if self.has_colon { 1 } else { 2 };
-        while let Some(rest) = line.get(at..)
-            && !rest.is_empty()
-        {
-            let gap = rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-            let group = rest.get(gap..).unwrap_or_default();
-            let group = group.split(u8::is_ascii_whitespace).next().unwrap_or_default();
-            let is_full = !self.has_colon && bytes.len() >= ROW_BYTES;
-            let is_text =
-                at > self.end && gap > gap_max || matches!(group.first(), Some(b'|' | b'>'));
-            if is_full || is_text {
-                break;
-            }
-            at += gap;
-            read_group(group, &mut bytes).map_err(|(place, fault)| (at + place, fault))?;
-            at += group.len();
-        }
-        Ok(bytes)
-    }
-}
-
-/// Reads digits by two.
-fn read_group(group: &[u8], bytes: &mut Vec<u8>) -> Result<(), (usize, HexFault)> {
-    for (at, pair) in (0..).step_by(2).zip(group.chunks(2)) {
-        let mut byte = 0;
-        for (place, digit) in pair.iter().enumerate() {
-            let value = digit_of(*digit).ok_or((at + place, HexFault::Digit(*digit)))?;
-            byte = byte << 4 | value;
-        }
-        if pair.len() < 2 {
-            return Err((at, HexFault::Half));
-        }
-        bytes.push(byte);
-    }
-    Ok(())
-}
-
 /// What a hex digit is worth.
 fn digit_of(byte: u8) -> Option<u8> {
     char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
-
-/// Bytes of a row of a dump whose groups are single bytes.
-const ROW_BYTES: usize = 16;
 
 #[cfg(test)]
 mod tests;

@@ -7,10 +7,11 @@ use std::fmt::Write;
 use std::io;
 
 use super::text::{bits_of, shown};
-use super::{Audience, Ends, Findings, Told, counted, direction, shares, value};
+use super::{Audience, Ends, Findings, OUR_BOUND, Told, direction, is_bound, shares, value};
 use crate::dissect::shape::{remedy, role};
 use crate::dissect::{Layer, Unit, Violation};
 use crate::limits::EXPLAIN_PAGE_BYTES_MAX;
+use crate::prose::{self, counted, escaped};
 use crate::wire::span::{Severity, Span, hex};
 
 /// Makes a page of what is told.
@@ -18,8 +19,28 @@ use crate::wire::span::{Severity, Span, hex};
 pub struct Page {
     links: String,
     body: String,
-    /// Units that there was no room for.
-    left_out: u64,
+    /// A unit that breaks a rule is on it.
+    has_violation: bool,
+    /// What there was no room for.
+    left_out: LeftOut,
+}
+
+/// What there is no room for on a page.
+#[derive(Debug, Default)]
+struct LeftOut {
+    connections: u64,
+    units: u64,
+    notes: u64,
+}
+
+impl LeftOut {
+    /// What it is, in words; none if all has room.
+    fn words(&self) -> Option<String> {
+        let all = [(self.connections, "connection"), (self.units, "unit"), (self.notes, "note")];
+        let counts = all.into_iter().filter(|(count, _)| *count > 0);
+        let words: Vec<String> = counts.map(|(count, noun)| counted(count, noun)).collect();
+        (!words.is_empty()).then(|| words.join(", "))
+    }
 }
 
 impl Page {
@@ -32,13 +53,9 @@ impl Page {
     pub fn end(&self, name: &str, findings: &Findings) -> String {
         let all =
             format!("{}, {}", counted(findings.units, "unit"), counted(findings.bytes, "byte"));
-        let left_out = match self.left_out {
-            0 => String::new(),
-            units => format!(
-                "<p class=\"note\">{} more did not fit on this page.</p>\n",
-                counted(units, "unit")
-            ),
-        };
+        let left_out = self.left_out.words().map_or_else(String::new, |words| {
+            format!("<p class=\"note\">More that did not fit on this page: {words}.</p>\n")
+        });
         let Self { links, body, .. } = self;
         let name = escaped(&shown(name));
         format!(
@@ -55,7 +72,16 @@ impl Page {
         )
     }
 
+    /// Whether there is room for more.
+    const fn has_room(&self) -> bool {
+        self.body.len() + self.links.len() < EXPLAIN_PAGE_BYTES_MAX
+    }
+
     fn connection(&mut self, ends: Ends<'_>) {
+        if !self.has_room() {
+            self.left_out.connections += u64::from(!ends.is_back);
+            return;
+        }
         let Ends { number, client, server, is_back } = ends;
         let more = if is_back { ", continued" } else { "" };
         let (client, server) = (escaped(client), escaped(server));
@@ -68,10 +94,13 @@ impl Page {
     }
 
     fn unit(&mut self, number: u64, unit: &Unit) {
-        if self.body.len() + self.links.len() > EXPLAIN_PAGE_BYTES_MAX && unit.violation.is_none() {
-            self.left_out += 1;
+        // The first violation is led to, whatever came before it.
+        let is_needed = unit.violation.is_some() && !self.has_violation;
+        if !self.has_room() && !is_needed {
+            self.left_out.units += 1;
             return;
         }
+        self.has_violation |= unit.violation.is_some_and(|violation| !is_bound(violation));
         let (name, summary) = (escaped(unit.name), escaped(&shown(&unit.summary)));
         let side = role(unit.from);
         let _ = writeln!(
@@ -87,7 +116,7 @@ impl Page {
              <span class=\"says\">{summary}</span></h2>\n\
              <p class=\"note\">{}; {bytes} at {}: {}</p>",
             direction(unit.from),
-            unit.offset,
+            prose::number(unit.offset),
             shares(unit),
         );
         let mut field = 0;
@@ -141,6 +170,7 @@ impl Audience for Page {
         match *told {
             Told::Connection(ends) => self.connection(ends),
             Told::Unit { number, unit, .. } => self.unit(number, unit),
+            Told::Note { .. } if !self.has_room() => self.left_out.notes += 1,
             Told::Note { words, .. } => {
                 let _ = writeln!(self.body, "<p class=\"note open\">{}</p>", escaped(words));
             }
@@ -161,11 +191,11 @@ fn item(layer: &Layer, span: &Span, id: &str, begin: u64) -> String {
     let place = match span.bits {
         _ if span.is_group => String::new(),
         Some(bits) => {
-            let offset = begin + span.start as u64;
+            let offset = prose::number(begin + span.start as u64);
             format!("byte {offset}, bits <code>{}</code>", bits_of(bits, layer.of(span)))
         }
         None => {
-            let offset = begin + span.start as u64;
+            let offset = prose::number(begin + span.start as u64);
             format!("{} at {offset}", counted((span.end - span.start) as u64, "byte"))
         }
     };
@@ -196,7 +226,7 @@ fn digits(layer: &Layer, span: &Span) -> (String, String) {
     let head = bytes.get(..BYTES_MAX).unwrap_or(bytes);
     let more = match bytes.len() - head.len() {
         0 => String::new(),
-        more => format!(" <span class=\"more\">… {more} more</span>"),
+        more => format!(" <span class=\"more\">… {} more</span>", prose::number(more as u64)),
     };
     (hex(head), more)
 }
@@ -207,10 +237,16 @@ fn class(span: &Span) -> String {
 }
 
 fn verdict(findings: &Findings) -> String {
-    findings.broken.map_or_else(
-        || "No rule is broken.".to_owned(),
-        |broken| format!("<a href=\"#violation\">A rule is broken</a> in unit {}.", broken.unit),
-    )
+    match (findings.broken, findings.bound) {
+        (Some(broken), _) => {
+            format!("<a href=\"#violation\">A rule is broken</a> in unit {}.", broken.unit)
+        }
+        (None, Some(bound)) => format!(
+            "No rule is broken; <a href=\"#u{0}\">unit {0}</a> is not read on, for {OUR_BOUND}.",
+            bound.unit
+        ),
+        (None, None) => "No rule is broken.".to_owned(),
+    }
 }
 
 /// The first violation: where, which rule, what must be answered.
@@ -221,7 +257,7 @@ fn ending(findings: &Findings) -> String {
          <p class=\"note\"><a href=\"#u{0}\">Unit {0}</a>, {1}, byte {2}: {3}</p>\n{4}</section>\n",
         found.unit,
         direction(found.from),
-        found.offset,
+        prose::number(found.offset),
         escaped(found.field),
         broken(found.violation),
     )
@@ -238,32 +274,37 @@ fn broken(violation: Violation) -> String {
     )
 }
 
-/// Text in HTML, in an attribute too.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            _ => escaped.push(character),
-        }
-    }
-    escaped
-}
-
 /// Bytes of a field that are shown.
 const BYTES_MAX: usize = 256;
 /// Bytes of a value that are shown.
 const VALUE_BYTES: usize = 256;
 /// Groups within groups that are indented, each more than the one before.
 const DEPTH_MAX: u8 = 4;
-const OUR_BOUND: &str = "a bound of pushscope";
 const STYLE: &str = include_str!("html/style.css");
 const SCRIPT: &str = include_str!("html/link.js");
 const KEY: &str = "<p class=\"key\">Bytes are <span class=\"head\">head</span>, \
                    <span class=\"framing\">framing</span>, \
                    <span class=\"payload\">payload</span> or \
                    <span class=\"control\">control</span>.</p>\n";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_bounded_whatever_is_told() {
+        let mut page = Page::new();
+        let words = "x".repeat(10_000);
+        for number in 1..=1_000 {
+            let ends = Ends { number, client: &words, server: "b", is_back: false };
+            page.tell(&Told::Connection(ends)).unwrap();
+            page.tell(&Told::Note { connection: number, words: &words }).unwrap();
+        }
+        assert!(page.body.len() < EXPLAIN_PAGE_BYTES_MAX + 2 * words.len());
+        let html = page.end("a", &Findings::default());
+        let LeftOut { connections, notes, .. } = page.left_out;
+        assert!(connections > 0 && notes > 0);
+        let words = format!("this page: {connections} connections, {notes} notes.");
+        assert!(html.contains(&words), "{words}");
+    }
+}

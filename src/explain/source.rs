@@ -1,7 +1,7 @@
 //! What was pushed: bytes of one side, a recording, or a capture; perhaps as a hex dump.
 
 use super::capture::Capture;
-use super::conversation::Conversation;
+use super::conversation::{Conversation, is_tls};
 use super::hex::Hex;
 use super::{Audience, ExplainError, Findings, Telling};
 use crate::dissect::Protocol;
@@ -82,7 +82,8 @@ impl<A: Audience> Explainer<A> {
 
     /// Whether nothing that comes can be read any more: one side alone has broken a rule.
     pub const fn is_over(&self) -> bool {
-        matches!(self.form, Form::Bytes(..)) && self.telling.findings.broken.is_some()
+        let Findings { broken, bound, .. } = &self.telling.findings;
+        matches!(self.form, Form::Bytes(..)) && (broken.is_some() || bound.is_some())
     }
 
     /// Bytes of a capture that wait for their turn, or for others that are missing.
@@ -193,9 +194,12 @@ impl<A: Audience> Explainer<A> {
                 .map_err(|error| unreadable(format!("piece {number}: {error}")))?;
             conversation.receive(from, &decoded, &mut self.telling)?;
         }
-        conversation.close(&mut self.telling)?;
+        let unknown = conversation.close(&mut self.telling)?;
         match self.telling.findings.units {
-            0 => Err(unreadable("nothing in it could be read".to_owned())),
+            0 => {
+                let why = unknown.map_or_else(String::new, |looks| format!(": {looks}"));
+                Err(unreadable(format!("none of its bytes can be read{why}")))
+            }
             _ => Ok(()),
         }
     }
@@ -224,7 +228,7 @@ fn hint(bytes: &[u8]) -> &'static str {
     let is_hex = |byte: &u8| byte.is_ascii_hexdigit() || byte.is_ascii_whitespace();
     match bytes {
         [0x1f, 0x8b, ..] => "it is compressed: gunzip -c FILE | pushscope explain -",
-        [0x16, 0x03, ..] => "it is encrypted with TLS, and only whoever has the keys can read it",
+        _ if is_tls(bytes) => "it is encrypted with TLS, and only whoever has the keys can read it",
         _ if bytes.trim_ascii_start().starts_with(b"\\x") || bytes.iter().take(9).all(is_hex) => {
             "if it is a hex dump, --hex says so"
         }

@@ -10,9 +10,12 @@
 
 use std::io::{self, Write};
 
-use super::{Audience, Ends, Findings, Told, counted, direction, shares, value};
+use super::{
+    Audience, Broken, Ends, Findings, OUR_BOUND, Told, direction, is_bound, shares, value,
+};
 use crate::dissect::shape::remedy;
 use crate::dissect::{Layer, Unit};
+use crate::prose::{self, counted};
 use crate::wire::span::{Bits, Field, Part, Reading, Severity, Span, hex};
 
 /// Writes text as it is told.
@@ -41,29 +44,32 @@ impl<W: Write> Text<W> {
     pub fn end(&mut self, findings: &Findings) -> io::Result<()> {
         let all =
             format!("{}, {}", counted(findings.units, "unit"), counted(findings.bytes, "byte"));
-        let Some(broken) = findings.broken else {
-            writeln!(self.into, "\n{all}; no rule is broken.")?;
-            return self.into.flush();
-        };
-        let place = format!(
-            "#{}, {}, byte {}: {}",
-            broken.unit,
-            direction(broken.from),
-            broken.offset,
-            shown(broken.field)
-        );
+        match (findings.broken, findings.bound) {
+            (Some(broken), _) => self.broken(&all, &broken)?,
+            (None, Some(bound)) => {
+                let (place, message) = (place(&bound), bound.violation.message);
+                let words = format!("Not read on from {place}: {message}");
+                let words = self.painted(OPEN, &words);
+                writeln!(self.into, "\n{all}; no rule is broken.\n{words} It is {OUR_BOUND}.")?;
+            }
+            (None, None) => writeln!(self.into, "\n{all}; no rule is broken.")?,
+        }
+        self.into.flush()
+    }
+
+    /// The first violation: where, which rule, what must be answered.
+    fn broken(&mut self, all: &str, broken: &Broken) -> io::Result<()> {
         let violation = broken.violation;
         let title = self.painted(WRONG, "The first violation");
-        writeln!(self.into, "\n{all}.\n{title} is in {place}")?;
-        let clause = if violation.clause.is_empty() { OUR_BOUND } else { violation.clause };
+        writeln!(self.into, "\n{all}.\n{title} is in {}", place(broken))?;
         for line in [
-            format!("rule    {} ({clause})", violation.name),
+            format!("rule    {} ({})", violation.name, violation.clause),
             format!("says    {}", violation.message),
             format!("answer  {}", remedy(violation.answer)),
         ] {
             writeln!(self.into, "  {line}")?;
         }
-        self.into.flush()
+        Ok(())
     }
 
     /// Writes what is kept of it.
@@ -85,7 +91,8 @@ impl<W: Write> Text<W> {
         };
         let title = self.painted(BOLD, &format!("#{number} {}  {what}", direction(unit.from)));
         let bytes = counted(unit.bytes().len() as u64, "byte");
-        writeln!(self.into, "\n{title}\n   {bytes} at {}: {}", unit.offset, shares(unit))?;
+        let offset = prose::number(unit.offset);
+        writeln!(self.into, "\n{title}\n   {bytes} at {offset}: {}", shares(unit))?;
         let mut known = Vec::new();
         for (nested, layer) in unit.layers.iter().enumerate() {
             let indent = " ".repeat(2 + 2 * nested.min(NESTED_MAX));
@@ -102,8 +109,10 @@ impl<W: Write> Text<W> {
             }
         }
         if let Some(violation) = unit.violation {
-            let line = format!("violation: {} ({})", violation.name, violation.message);
-            writeln!(self.into, "   {}", self.painted(WRONG, &line))?;
+            let (colour, what) =
+                if is_bound(violation) { (OPEN, "not read on") } else { (WRONG, "violation") };
+            let line = format!("{what}: {} ({})", violation.name, violation.message);
+            writeln!(self.into, "   {}", self.painted(colour, &line))?;
         }
         Ok(())
     }
@@ -142,7 +151,9 @@ impl<W: Write> Text<W> {
         }
         match bytes.len().saturating_sub(ROW_BYTES * ROWS_MAX) {
             0 => Ok(()),
-            more => writeln!(self.into, "{indent}{:10}… and {more} more", ""),
+            more => {
+                writeln!(self.into, "{indent}{:10}… and {} more", "", prose::number(more as u64))
+            }
         }
     }
 
@@ -183,6 +194,12 @@ impl<W: Write> Audience for Text<W> {
             }
         }
     }
+}
+
+/// Where something is wrong.
+fn place(broken: &Broken) -> String {
+    let (from, offset) = (direction(broken.from), prose::number(broken.offset));
+    format!("#{}, {from}, byte {offset}: {}", broken.unit, shown(broken.field))
 }
 
 /// Text on one line that no terminal obeys: what controls it or turns its direction is escaped.
@@ -269,4 +286,3 @@ const BOLD: &str = "1";
 const FAINT: &str = "2";
 const WRONG: &str = "1;31";
 const OPEN: &str = "33";
-const OUR_BOUND: &str = "a bound of pushscope";

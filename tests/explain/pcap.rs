@@ -68,6 +68,10 @@ impl Segment {
         let (front, ip) = match link {
             Link::Ethernet => ([&[2; 12][..], &[0x08, 0]].concat(), self.ipv4()),
             Link::Vlan => ([&[2; 12][..], &[0x81, 0, 0, 5, 0x86, 0xdd]].concat(), self.ipv6()),
+            Link::Pppoe => {
+                let session = [0x88, 0x64, 0x11, 0, 0, 1, 0, 0, 0, 0x21];
+                ([&[2; 12][..], &session].concat(), self.ipv4())
+            }
             Link::Cooked => ([&[0; 14][..], &[0x08, 0]].concat(), self.ipv4()),
             Link::Cooked2 => ([&[0x86, 0xdd][..], &[0; 18]].concat(), self.ipv6()),
             Link::Loopback => (vec![2, 0, 0, 0], self.ipv4()),
@@ -83,6 +87,7 @@ impl Segment {
 pub(crate) enum Link {
     Ethernet,
     Vlan,
+    Pppoe,
     Cooked,
     Cooked2,
     Loopback,
@@ -90,12 +95,19 @@ pub(crate) enum Link {
 }
 
 impl Link {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Ethernet, Self::Vlan, Self::Cooked, Self::Cooked2, Self::Loopback, Self::Raw];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Ethernet,
+        Self::Vlan,
+        Self::Pppoe,
+        Self::Cooked,
+        Self::Cooked2,
+        Self::Loopback,
+        Self::Raw,
+    ];
 
     const fn number(self) -> u16 {
         match self {
-            Self::Ethernet | Self::Vlan => 1,
+            Self::Ethernet | Self::Vlan | Self::Pppoe => 1,
             Self::Cooked => 113,
             Self::Cooked2 => 276,
             Self::Loopback => 0,

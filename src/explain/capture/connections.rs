@@ -31,8 +31,11 @@ pub(super) struct Connections {
     last: Option<u64>,
     /// Bytes that all of them keep.
     held: usize,
+    /// Bytes that were put in order.
+    joined: u64,
     strays: u64,
-    is_any_unread: bool,
+    /// What those look like that look like nothing that is known.
+    unknown: Option<&'static str>,
 }
 
 /// A connection.
@@ -45,10 +48,14 @@ struct Connection {
     /// What is in order, and waits for its turn.
     queue: VecDeque<(Role, Piece)>,
     queue_bytes: usize,
+    /// Bytes that were ever in it.
+    joined: u64,
     /// Once something of it was told.
     conversation: Option<(u32, Conversation)>,
-    /// Nothing more comes: only its ends are kept, for what comes late.
+    /// Nothing more comes: once it is told, only its ends are kept, for what comes late.
     is_over: bool,
+    /// All of it was told, that nothing more comes included.
+    is_told: bool,
 }
 
 impl Connections {
@@ -62,8 +69,9 @@ impl Connections {
             told: 0,
             last: None,
             held: 0,
+            joined: 0,
             strays: 0,
-            is_any_unread: false,
+            unknown: None,
         }
     }
 
@@ -72,9 +80,14 @@ impl Connections {
         self.strays
     }
 
-    /// Whether a connection looked like nothing that is known.
-    pub(super) const fn is_any_unread(&self) -> bool {
-        self.is_any_unread
+    /// What a connection looks like that looks like nothing that is known.
+    pub(super) const fn unknown(&self) -> Option<&'static str> {
+        self.unknown
+    }
+
+    /// Bytes that were put in order: each must be told, or noted as what cannot be read.
+    pub(super) const fn joined(&self) -> u64 {
+        self.joined
     }
 
     /// Bytes that are kept.
@@ -100,10 +113,9 @@ impl Connections {
             && is_new
             && self.open.get(&old).is_some_and(|connection| connection.is_another(segment))
         {
-            // The same ports are used again.
+            // The same ports are used again: what was sent before waits for its turn.
             self.change(old, Connection::close);
             self.take_turns(telling)?;
-            self.forget(old);
             place = None;
         }
         let Some(place) = place.or_else(|| self.add(ends, segment)) else {
@@ -121,6 +133,7 @@ impl Connections {
             self.change(place, Connection::close);
             self.take_turns(telling)?;
         }
+        debug_assert!(!self.open.values().any(Connection::is_waiting), "all is told");
         Ok(())
     }
 
@@ -151,9 +164,10 @@ impl Connections {
     /// Changes a connection, and books what it keeps.
     fn change(&mut self, place: u64, change: impl FnOnce(&mut Connection)) {
         let Some(connection) = self.open.get_mut(&place) else { return };
-        let before = connection.held();
+        let (held, joined) = (connection.held(), connection.joined);
         change(connection);
-        self.held = self.held - before + connection.held();
+        self.held = self.held - held + connection.held();
+        self.joined += connection.joined - joined;
     }
 
     /// Tells what is in order of the first connection, and of the next one once that is over. When
@@ -190,7 +204,7 @@ impl Connections {
             self.told += 1;
             (self.told, Conversation::new(self.told, self.protocol))
         });
-        if self.last != Some(place) && !connection.queue.is_empty() {
+        if self.last != Some(place) {
             self.last = Some(place);
             let [client, server] =
                 [connection.client, connection.server].map(|end| end.to_string());
@@ -204,15 +218,16 @@ impl Connections {
                 Piece::End => conversation.end(from, telling)?,
             }
         }
-        if connection.is_over && !conversation.close(telling)? {
-            self.is_any_unread = true;
-        }
         connection.queue_bytes = 0;
-        self.held = self.held - before + connection.held();
-        if connection.is_over {
+        if connection.is_over && !connection.is_told {
+            connection.is_told = true;
             connection.queue = VecDeque::new();
             connection.streams.iter_mut().for_each(Stream::forget);
+            if let Some(unknown) = conversation.close(telling)? {
+                self.unknown = Some(unknown);
+            }
         }
+        self.held = self.held - before + connection.held();
         Ok(())
     }
 }
@@ -242,8 +257,10 @@ impl Connection {
             streams: [Stream::default(), Stream::default()],
             queue: VecDeque::new(),
             queue_bytes: 0,
+            joined: 0,
             conversation: None,
             is_over: false,
+            is_told: false,
         }
     }
 
@@ -302,6 +319,7 @@ impl Connection {
         for piece in pieces {
             if let Piece::Bytes(bytes) = &piece {
                 self.queue_bytes += bytes.len();
+                self.joined += bytes.len() as u64;
             }
             self.queue_bytes += EXPLAIN_PIECE_BYTES;
             self.queue.push_back((from, piece));
@@ -321,9 +339,11 @@ impl Connection {
         self.is_over || !stream.is_new() && !stream.has_begun_at(first)
     }
 
-    /// Whether there is something to tell.
+    /// Whether there is something to tell: that nothing more comes, too, of what was told so far.
     fn is_waiting(&self) -> bool {
-        self.queue.iter().any(|(_, piece)| *piece != Piece::End)
+        let is_bytes = |(_, piece): &(Role, Piece)| *piece != Piece::End;
+        let is_ending = self.is_over && self.conversation.is_some();
+        !self.is_told && (is_ending || self.queue.iter().any(is_bytes))
     }
 
     /// Whether all of it was told.

@@ -1,7 +1,7 @@
 //! A packet: what its link, its network and its transport wrap around bytes of a connection.
 //!
 //! ```text
-//! Ethernet 14 (+ 4 for each VLAN tag) | Linux cooked 16 or 20 | loopback 4 | nothing
+//! Ethernet 14 (+ 4 for a VLAN tag, + 8 for PPPoE) | Linux cooked 16 or 20 | loopback 4 | nothing
 //! IPv4 20 to 60 | IPv6 40 and extension headers
 //! TCP 20 to 60: ports 2 + 2 · sequence 4 · acknowledgment 4 · offset and flags 2 · …
 //! ```
@@ -83,6 +83,14 @@ fn unlink(link: u32, cursor: &mut Cursor<'_>) -> Result<(), Other> {
             while matches!(kind, 0x8100 | 0x88a8 | 0x9100) {
                 cursor.bytes(2).ok_or(Other::Cut)?;
                 kind = cursor.u16().ok_or(Other::Cut)?;
+            }
+            if kind == PPPOE {
+                cursor.bytes(6).ok_or(Other::Cut)?;
+                kind = match cursor.u16().ok_or(Other::Cut)? {
+                    PPP_IPV4 => IPV4,
+                    PPP_IPV6 => IPV6,
+                    _ => return Err(Other::Protocol),
+                };
             }
             kind
         }
@@ -188,5 +196,9 @@ fn peek(cursor: &Cursor<'_>) -> Option<u8> {
 
 const IPV4: u16 = 0x0800;
 const IPV6: u16 = 0x86dd;
+/// A session of PPP over Ethernet (RFC 2516 §4).
+const PPPOE: u16 = 0x8864;
+const PPP_IPV4: u16 = 0x0021;
+const PPP_IPV6: u16 = 0x0057;
 const TCP: u8 = 6;
 const FRAGMENT: u8 = 44;

@@ -36,6 +36,48 @@ const CASES: &[(&str, &[u8])] = &[
         "0000000 47 45 54 20 2f 20 48 54 54 50 2f 31 2e 31 0d 0a\n0000020 0d 0a\n0000022\n",
         b"GET / HTTP/1.1\r\n\r\n",
     ),
+    // od -t x1: offsets in base 8, and a row that comes again.
+    (OD_STARRED, &[b'a'; 0o540]),
+    // od -A d -t x1.
+    (
+        "0000000 61 61 61 61 61 61 61 61 61 61 61 61 61 61 61 61\n\
+         0000016 62 62 62 62 62 62 62 62 62 62 62 62 62 62 62 62\n*\n0000064 63\n0000065\n",
+        b"aaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbc",
+    ),
+    // od -A x -t x1 -w20.
+    (
+        "000000 50 4f 53 54 20 2f 63 2f 61 20 48 54 54 50 2f 31 2e 31 0d 0a\n\
+         000014 48 6f 73 74 3a 20 61 0d 0a 43 6f 6e 74 65 6e 74 2d 4c 65 6e\n\
+         000028 67 74 68\n00002b\n",
+        b"POST /c/a HTTP/1.1\r\nHost: a\r\nContent-Length",
+    ),
+    // od -A x -t x1z, of bytes that begin behind others (-j 32).
+    ("000020 74 65 6e 74  >tent<\n000024\n", b"tent"),
+    // Format-Hex: the text is behind two spaces.
+    (
+        "00000000  47 45 54 20 2F 20 48 54 54 50 2F 31 2E 31 0D 0A  GET / HTTP/1.1..\n",
+        b"GET / HTTP/1.1\r\n",
+    ),
+    // xxd -g 4 and xxd -c 4.
+    ("00000000: 4745 5420  GET \n00000004: 2f20       / \n", b"GET / "),
+    ("00000000: 47455420 2f20  GET / \n", b"GET / "),
+    // xxd -i, of a file and of the standard input.
+    (
+        "unsigned char hi[] = {\n  0x81, 0x02, 0x68, 0x69\n};\nunsigned int hi_len = 4;\n",
+        b"\x81\x02hi",
+    ),
+    ("  0x81, 0x02, 0x68, 0x69\n", b"\x81\x02hi"),
+    // Rust, Python and JavaScript.
+    ("[0x81, 2]", b"\x81\x02"),
+    ("const HI: [u8; 4] = [129, 2, b'h', 0x69];\n", b"\x81\x02hi"),
+    ("let hi: &'static [u8] =\n    &[129,\n    2, 104, 105];\n41", b"\x81\x02hiA"),
+    (r#"let hi = b"\x81\x02hi";"#, b"\x81\x02hi"),
+    (r#"b"\x81=""#, b"\x81="),
+    (r"b'\x81'", b"\x81"),
+    (r#"hi = b'\x81\x02h"i'"#, b"\x81\x02h\"i"),
+    ("new Uint8Array([0x81, 10])", b"\x81\x0a"),
+    ("vec![129, 0x0a]", b"\x81\x0a"),
+    ("0x8102 [47 45]", b"\x81\x02GE"),
     (
         "00000000  61 61 61 61 61 61 61 61  61 61 61 61 61 61 61 61  |aaaaaaaaaaaaaaaa|\n*\n\
          00000030  62  |b|\n",
@@ -57,6 +99,13 @@ fn whatever_people_have_is_read() {
     }
 }
 
+/// What `od -t x1` writes of many equal bytes.
+const OD_STARRED: &str = "0000000 61 61 61 61 61 61 61 61 61 61 61 61 61 61 61 61\n*\n0000540\n";
+
+const fn offset(found: u64, expected: u64, radix: Radix) -> HexFault {
+    HexFault::Offset { found, expected, radix }
+}
+
 #[test]
 fn what_is_wrong_has_a_place() {
     for (text, line, column, fault) in [
@@ -65,7 +114,20 @@ fn what_is_wrong_has_a_place() {
         ("474", 1, 4, HexFault::Half),
         ("00000000: 4745 5x  GET\n", 1, 17, HexFault::Digit(b'x')),
         ("00000000: 4745 5  GET\n", 1, 16, HexFault::Half),
-        ("00000000: 4745\n00000004: 54\n", 2, 1, HexFault::Offset { found: 4, expected: 2 }),
+        ("00000000: 4745\n00000004: 54\n", 2, 1, offset(4, 2, Radix::Hex)),
+        // A row was lost.
+        ("0000000 61 61\n0000002 61 61\n0000010 61 61\n", 3, 1, offset(8, 4, Radix::Octal)),
+        (" 61 61 61\n*\n 62\n", 2, 1, HexFault::Alone),
+        ("00000000  61  |a|\n*\n", 3, 1, HexFault::Open),
+        // hexdump, od -x, od, od -c, od -A x -x, xxd -e.
+        ("0000000 4f50 5453 2f20 2f63\n0000008\n", 1, 1, HexFault::Words),
+        ("0000000 047520 052123\n", 1, 1, HexFault::Words),
+        ("0000000   P   O   S   T\n", 1, 1, HexFault::Words),
+        ("000000 4f50 5453\n", 1, 1, HexFault::Words),
+        ("00000000: 54534f50 2f632f20  POST /c/\n", 1, 10, HexFault::Words),
+        ("[12, 0x81]", 1, 7, HexFault::Mixed),
+        ("a = [300]", 1, 8, HexFault::Large),
+        ("let a = vec![0x81; 4];", 1, 18, HexFault::Digit(b';')),
         ("\"abc", 1, 5, HexFault::Quote),
         ("\\q", 1, 2, HexFault::Escape),
         ("00000000  61  |a|\n*\nff000000  62  |b|\n", 3, 1, HexFault::Star),

@@ -10,6 +10,8 @@ use super::{Column, Question};
 use crate::lab::experiment::Experiment;
 use crate::mech::mould::LEGEND;
 
+pub(in crate::lab) use crate::prose::escaped;
+
 /// The experiment as HTML.
 pub fn html(experiment: &Experiment) -> String {
     let tables = Question::ALL.map(|question| Table::of(experiment, question));
@@ -20,22 +22,6 @@ pub fn html(experiment: &Experiment) -> String {
     html.push_str(&columns(&tables));
     html.push_str(&why(experiment));
     html + FOOT
-}
-
-/// Text in HTML, in an attribute too.
-pub(in crate::lab) fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            _ => escaped.push(character),
-        }
-    }
-    escaped
 }
 
 fn head(experiment: &Experiment) -> String {

@@ -1,5 +1,9 @@
 //! Numbers as people read them: thousands apart, and no more digits than mean something.
 
+use crate::prose::apart;
+
+pub(in crate::lab) use crate::prose::counted;
+
 /// How precisely the figures of a column are written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Precision {
@@ -113,24 +117,6 @@ fn timed(us: f64) -> (String, &'static str) {
     (grouped(number, digits), unit)
 }
 
-/// A count and its noun, in the singular where it is one.
-pub(in crate::lab) fn counted(count: u64, noun: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{} {noun}{plural}", apart(&count.to_string()))
-}
-
-/// Digits with a comma before every third from the end.
-fn apart(digits: &str) -> String {
-    let mut apart = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            apart.push(',');
-        }
-        apart.push(digit);
-    }
-    apart
-}
-
 fn fixed(number: f64, digits: usize) -> String {
     format!("{number:.digits$}")
 }
@@ -217,9 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn times_and_counts_are_words() {
+    fn times_are_words() {
         assert_eq!((seconds(4_000_000), seconds(250_000)), ("4".to_owned(), "0.25".to_owned()));
-        assert_eq!(counted(1, "message"), "1 message");
-        assert_eq!(counted(2000, "message"), "2,000 messages");
     }
 }

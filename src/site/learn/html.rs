@@ -1,20 +1,6 @@
 //! Text and clauses in HTML. All text that goes into a page goes through here.
 
-/// Text, so that no character of it means anything to a browser.
-pub(crate) fn escape(text: &str) -> String {
-    let mut html = String::with_capacity(text.len());
-    for char in text.chars() {
-        match char {
-            '&' => html.push_str("&amp;"),
-            '<' => html.push_str("&lt;"),
-            '>' => html.push_str("&gt;"),
-            '"' => html.push_str("&quot;"),
-            '\'' => html.push_str("&#39;"),
-            _ => html.push(char),
-        }
-    }
-    html
-}
+pub(crate) use crate::prose::{escaped as escape, number};
 
 /// A clause, with a link to where it stands if that is known.
 pub(crate) fn clause(clause: &str) -> String {
@@ -25,23 +11,9 @@ pub(crate) fn clause(clause: &str) -> String {
     }
 }
 
-/// A number as people write it: `12,345`.
-pub(crate) fn number(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 /// So many bytes, in words.
 pub(crate) fn bytes(count: u64) -> String {
-    let unit = if count == 1 { "byte" } else { "bytes" };
-    format!("{} {unit}", number(count))
+    crate::prose::counted(count, "byte")
 }
 
 /// Where a clause stands.
@@ -81,22 +53,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_in_a_text_means_anything() {
-        assert_eq!(escape("<a href=\"'&"), "&lt;a href=&quot;&#39;&amp;");
-    }
-
-    #[test]
     fn clauses_lead_to_where_they_stand() {
         let rfc =
             "<a href=\"https://www.rfc-editor.org/rfc/rfc9112#section-7.1\">RFC 9112 §7.1</a>";
         assert_eq!(clause("RFC 9112 §7.1"), rfc);
         assert_eq!(clause("README, Channels"), "README, Channels");
         assert!(clause("mech/iframe.rs").starts_with("<a href=\"/src/mech/iframe.rs\">"));
-    }
-
-    #[test]
-    fn numbers_are_written_in_threes() {
-        assert_eq!([0, 999, 1_000, 65_536].map(number), ["0", "999", "1,000", "65,536"]);
-        assert_eq!((bytes(1), bytes(2_048)), ("1 byte".to_owned(), "2,048 bytes".to_owned()));
     }
 }
