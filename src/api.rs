@@ -83,6 +83,9 @@ impl Api<'_> {
         let batch = self.hub.replay(key, before, self.now).ok_or(Fault::ChannelUnknown)?;
         let event = batch.events.first().filter(|event| event.id == id);
         let event = event.ok_or(Fault::MessageUnknown)?;
+        if event.payload.bytes().len() > limits::ENVELOPES_BYTES_MAX {
+            return Err(Fault::EnvelopesRefused);
+        }
         Ok(manner.json(200, self.date, &Envelopes::of(event, self.date)))
     }
 

@@ -60,6 +60,8 @@ pub enum Fault {
     ReceiptUnknown,
     /// The log does not have this message, or no longer.
     MessageUnknown,
+    /// A message is too long to be shown in all its envelopes.
+    EnvelopesRefused,
     /// The inspector is asked by whom it is not for.
     InspectRefused,
     /// `timeout` is no number of seconds.

@@ -128,6 +128,9 @@ pub const LENS_OWN_BYTES_MAX: usize = 256;
 pub const LENS_OWN_UNITS_MAX: usize = 16;
 /// How often they are told, in microseconds.
 pub const LENS_OWN_US: u64 = SECOND_US;
+/// Bytes of a message that is shown in all its envelopes, to anybody: it takes the loop's time.
+/// Beyond: 403.
+pub const ENVELOPES_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of a dissected unit that are kept until it is whole: of more, a part is told.
 pub const DISSECT_UNIT_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of an event, a line or a JSON text that are kept until it is whole: our longest message,

@@ -199,6 +199,8 @@ pub const FAULTS: &[Row] = &[
         "There is no receipt for this message; only the newest are kept."),
     client(Fault::MessageUnknown, "message_unknown", "RFC 9110 §15.5.5", 404, W::POLICY,
         "The channel does not have this message, or no longer."),
+    client(Fault::EnvelopesRefused, "envelopes_refused", "RFC 9110 §15.5.4", 403, W::POLICY,
+        "Only messages of up to 64 KiB are shown in all their envelopes: it takes the loop's time."),
     client(Fault::InspectRefused, "inspect_refused", "RFC 9110 §15.5.4", 403, W::POLICY,
         "The inspector is for whoever sits at the server, by a local name; others need its token."),
     client(Fault::TimeoutRefused, "timeout_refused", "", 400, W::POLICY,

@@ -3,6 +3,7 @@
 use pushscope::clock::SECOND_US;
 use pushscope::engine::Config;
 use pushscope::id::Kind;
+use pushscope::limits;
 use pushscope::origin::Origins;
 use serde_json::Value;
 
@@ -243,9 +244,13 @@ fn a_message_is_shown_in_all_envelopes() {
         .collect();
     assert_eq!(mechanisms, Kind::ALL.map(Kind::name));
     // Of a long one the beginning is told.
-    let long = world.publish("news", &"x".repeat(1_000_000)).id();
+    let long = world.publish("news", &"x".repeat(limits::ENVELOPES_BYTES_MAX)).id();
     let answer = world.get(&format!("/c/news/envelopes/{long}"));
     assert!((1 << 18..1 << 20).contains(&answer.content.len()), "{}", answer.content.len());
+    let longer = world.publish("news", &"x".repeat(limits::ENVELOPES_BYTES_MAX + 1)).id();
+    let answer = world.get(&format!("/c/news/envelopes/{longer}"));
+    let said = String::from_utf8_lossy(&answer.content).into_owned();
+    assert!(answer.status == 403 && said.contains("\"envelopes_refused\""), "{said}");
     for wrong in ["x", "1-1", "", &format!("{id}9")] {
         let answer = world.get(&format!("/c/news/envelopes/{wrong}"));
         assert_eq!(answer.status, 404, "{wrong}");

@@ -278,6 +278,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("request_cut", "a_request_that_is_cut_is_answered"),
     ("channel_deleted", "goodbyes::deleted"),
     ("stream_input", "readers::drops_input"),
+    ("envelopes_refused", "inspect::a_message_is_shown_in_all_envelopes"),
     ("queue_full", "websocket::a_slow_reader_is_told_1013"),
     ("pong_missing", "websocket::two_pings_may_stay_unanswered"),
     ("mask_present", "only a client can meet it: wire/ws_frame"),
