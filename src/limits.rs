@@ -245,6 +245,10 @@ const _: () = assert!(QUEUE_BYTES_PAUSE < QUEUE_BYTES_MAX, "reading pauses befor
 const _: () = assert!(HEAD_BYTES_MAX <= PIPELINE_BYTES_MAX, "a head fits behind a parked request");
 const _: () = assert!(PARK_US < 30 * SECOND_US, "a parked poll is younger than a proxy's patience");
 const _: () = assert!(HISTORY_BYTES_MAX <= HISTORY_ALL_BYTES_MAX, "one channel fits into all");
+const _: () = assert!(LENS_OWN_BYTES_MAX <= LENS_UNIT_BYTES_MAX, "a viewer's own is told in short");
+const _: () =
+    assert!(LENS_UNIT_BYTES_MAX <= DISSECT_UNIT_BYTES_MAX, "units are shown as dissected");
+const _: () = assert!(EXPLAIN_AHEAD_BYTES_MAX <= EXPLAIN_HELD_BYTES_MAX, "one waits within all");
 
 /// Every bound above, for `pushscope serve --print-limits`.
 pub const TABLE: &[Row] = &[

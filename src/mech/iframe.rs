@@ -29,6 +29,9 @@
 //!
 //! Read beside it: `xhr_stream.rs`, the same chunks without a document.
 
+use std::fmt::Display;
+use std::io::Write;
+
 use crate::clock::Instant;
 use crate::cost::Bytes;
 use crate::event::Batch;
@@ -39,7 +42,7 @@ use crate::limits;
 use crate::mech::mould::{
     Act, Address, Card, Coding, Cost, Costs, Door, Ignored, Mechanism, Out, Why,
 };
-use crate::wire::{date, json};
+use crate::wire::{date, json, script};
 
 /// A document that is still loading.
 #[derive(Debug)]
@@ -93,7 +96,7 @@ impl Mechanism for Iframe {
         };
         let head = coding.head(door.manner, out.date, "text/html; charset=utf-8");
         out.send_head(head.field("Content-Security-Policy", POLICY).end());
-        coding.send_control(document(door, style).as_bytes(), out);
+        coding.send_control(&document(door, style), out);
         if style == Style::Clock || !door.replay.is_silent() {
             let frame = encode(&door.replay, style, coding);
             out.share(&frame);
@@ -139,8 +142,9 @@ impl Mechanism for Iframe {
             Why::Fault(_) => return out.act(Act::Close),
         };
         if self.style == Style::Messages {
-            let script = format!("<script>parent.pushscope.end(\"{reason}\")</script>\n");
-            self.coding.send_control(script.as_bytes(), out);
+            let mut script = Vec::new();
+            word_script("end", reason, &mut script);
+            self.coding.send_control(&script, out);
         }
         self.coding.end(out);
     }
@@ -157,19 +161,17 @@ pub fn encode(batch: &Batch<'_>, style: Style, coding: Coding) -> Frame {
     }
     let mut script = Vec::with_capacity(batch.room());
     if let Some(gap) = batch.gap {
-        script.extend_from_slice(b"<script>parent.pushscope.gap(");
-        json::encode_gap(gap, &mut script);
-        script.extend_from_slice(SCRIPT_END);
+        script::encode("gap", &mut script, |json| json::encode_gap(gap, json));
         // Behind the gap: who is cut off between the two comes back with its old cursor.
-        script.extend(open_script(batch).bytes());
+        open_script(batch, &mut script);
         made += coding.wrap(&script, &mut bytes, 0).as_control();
     }
     for event in batch.events {
         script.clear();
-        script.extend_from_slice(SCRIPT);
-        let payload = json::encode_message_for_script(event, &mut script).payload;
-        script.extend_from_slice(SCRIPT_END);
-        made += coding.wrap(&script, &mut bytes, payload);
+        let made_json = script::encode("message", &mut script, |json| {
+            json::encode_message_for_script(event, json)
+        });
+        made += coding.wrap(&script, &mut bytes, made_json.payload);
     }
     Frame::new(Kind::Iframe, bytes, made, batch)
 }
@@ -186,28 +188,31 @@ fn clock_script(batch: &Batch<'_>) -> String {
 }
 
 /// The script that says where the stream stands.
-fn open_script(batch: &Batch<'_>) -> String {
-    format!("<script>parent.pushscope.open(\"{}\")</script>\n", batch.start())
+fn open_script(batch: &Batch<'_>, into: &mut Vec<u8>) {
+    word_script("open", batch.start(), into);
+}
+
+/// A script that passes on a word of ours, which needs no escapes.
+fn word_script(name: &str, word: impl Display, into: &mut Vec<u8>) {
+    // Writing to a vector cannot fail.
+    script::encode(name, into, |json| write!(json, "\"{word}\"").unwrap_or_default());
 }
 
 /// The document's beginning: padded, because browsers hold back the first bytes to sniff.
-fn document(door: &Door<'_>, style: Style) -> String {
-    let mut document =
-        String::from("<!doctype html><meta charset=\"utf-8\"><title>pushscope</title>");
-    document.push_str("<!--");
-    document.extend(std::iter::repeat_n('.', limits::PADDING_BYTES));
-    document.push_str("-->\n");
+fn document(door: &Door<'_>, style: Style) -> Vec<u8> {
+    const BEGIN: &[u8] = b"<!doctype html><meta charset=\"utf-8\"><title>pushscope</title><!--";
+    let mut document = Vec::with_capacity(BEGIN.len() + limits::PADDING_BYTES + 128);
+    document.extend_from_slice(BEGIN);
+    document.extend(std::iter::repeat_n(b'.', limits::PADDING_BYTES));
+    document.extend_from_slice(b"-->\n");
     if style == Style::Messages && door.replay.gap.is_none() {
-        document.push_str(&open_script(&door.replay));
+        open_script(&door.replay, &mut document);
     }
     document
 }
 
 /// Only its own scripts run, and only pages of the same origin may frame it.
 const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; frame-ancestors 'self'";
-/// What a message is wrapped in.
-const SCRIPT: &[u8] = b"<script>parent.pushscope.message(";
-const SCRIPT_END: &[u8] = b")</script>\n";
 /// A comment in HTML.
 const HEARTBEAT: &[u8] = b"<!---->\n";
 
@@ -289,7 +294,7 @@ mod tests {
             let events = [text(1, &"x".repeat(size))];
             let frame = encode(&batch(&events, None), Style::Messages, Coding::Chunked);
             let envelope = "{\"id\":\"7-1\",\"time\":1000,\"channel\":\"c\",\"data\":\"\"}".len();
-            let script = SCRIPT.len() + SCRIPT_END.len();
+            let script = "<script>parent.pushscope.message(".len() + ")</script>\n".len();
             let chunk = format!("{:x}", script + envelope + size).len() + 4;
             assert_eq!(frame.made().payload, size as u64);
             assert_eq!(frame.made().framing, (script + envelope + chunk) as u64);

@@ -9,11 +9,26 @@ pub struct Call<'b> {
     pub argument: &'b [u8],
 }
 
+/// Encodes a line, its end included; `argument` writes the JSON, and what it returns is returned.
+pub fn encode<T>(name: &str, into: &mut Vec<u8>, argument: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+    into.extend_from_slice(START);
+    into.extend_from_slice(name.as_bytes());
+    into.push(b'(');
+    let told = argument(into);
+    into.extend_from_slice(END);
+    into.push(b'\n');
+    told
+}
+
 /// Parses a line, without its end; none when it is no script of ours.
 ///
 /// ```
 /// use pushscope::wire::script::parse;
-/// let call = parse(b"<script>parent.pushscope.open(\"7-2\")</script>").unwrap();
+/// use pushscope::wire::script::encode;
+/// let mut line = Vec::new();
+/// encode("open", &mut line, |json| json.extend_from_slice(b"\"7-2\""));
+/// assert_eq!(line, b"<script>parent.pushscope.open(\"7-2\")</script>\n");
+/// let call = parse(line.trim_ascii_end()).unwrap();
 /// assert_eq!((call.name, call.argument), (&b"open"[..], &b"\"7-2\""[..]));
 /// ```
 pub fn parse(line: &[u8]) -> Option<Call<'_>> {
