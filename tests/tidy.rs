@@ -12,7 +12,7 @@ mod repository;
 mod source;
 
 use order::Order;
-use source::{Source, files, sources, words};
+use source::{File, Source, files, sources, words};
 
 /// Fails with every place that breaks the rule.
 fn check(rule: &str, broken: &[String]) {
@@ -197,6 +197,9 @@ fn nothing_is_left_to_do() {
             }
         }
     }
+    // What a merge has left.
+    let is_left = |file: &&File| [".orig", ".rej"].iter().any(|end| file.path.ends_with(end));
+    broken.extend(files().iter().filter(is_left).map(|file| file.path.clone()));
     check("what is to be done is done, or stands in an issue", &broken);
 }
 
