@@ -4,6 +4,11 @@
 //! where they are: a tape adds up, so that what it has recorded tiles the bytes by construction,
 //! without a gap and without an overlap. While nobody looks, codecs speak to [`Silent`], and the
 //! compiler leaves nothing of it.
+//!
+//! Those who parse speak, the client's codecs about what a server sends and the server's about what
+//! a client does. Those who encode do not: what they have made is read back by the codec of the
+//! other side, which has nothing but the bytes. `tests/dissect.rs` holds what is said then against
+//! what the encoders have booked, and the fuzz target `encoded` against what was encoded.
 
 mod tape;
 
