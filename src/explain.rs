@@ -21,10 +21,10 @@ pub mod text;
 use std::fmt;
 use std::io;
 
-use crate::dissect::{Dissector, Layer, UNREAD, Unit, Violation};
+use crate::dissect::{Dissector, Layer, Remedy, UNREAD, Unit, Violation};
 use crate::limits::EXPLAIN_SLICE_BYTES;
 use crate::prose::number;
-use crate::wire::span::{Part, Span};
+use crate::wire::span::{Part, Severity, Span};
 use crate::wire::ws_frame::Role;
 
 pub use hex::HexError;
@@ -260,14 +260,16 @@ fn is_unread(unit: &Unit) -> bool {
     unit.violation.is_none() && first.is_some_and(|span| std::ptr::eq(span.field, &UNREAD))
 }
 
-/// Whether what was refused breaks no rule: only a bound of pushscope is met.
-const fn is_bound(violation: Violation) -> bool {
-    violation.clause.is_empty()
+/// Whether what was refused breaks no rule: it is too long for pushscope, or unknown to it, and a
+/// clause lets whoever receives it say so.
+fn is_bound(violation: Violation) -> bool {
+    let is_too_long = BOUNDS.contains(&violation.clause);
+    is_too_long || matches!(violation.answer, Remedy::Status(414 | 501))
 }
 
 fn broken_at(connection: u32, number: u64, unit: &Unit, violation: Violation) -> Broken {
     let spans = unit.layers.first().map_or(&[][..], |layer| &layer.spans);
-    let wrong = spans.iter().rfind(|span| span.severity.name() == "wrong");
+    let wrong = spans.iter().rfind(|span| span.severity == Severity::Wrong);
     Broken {
         unit: number,
         connection,
@@ -311,6 +313,8 @@ const fn direction(from: Role) -> &'static str {
     }
 }
 
+/// Clauses that let a receiver refuse what is too long for it: 431, 413, 1009; none is ours alone.
+const BOUNDS: [&str; 4] = ["", "RFC 6585 §5", "RFC 9110 §15.5.14", "RFC 6455 §10.4"];
 /// Link types that are known, in words.
 const LINKS: &str = "Ethernet, Linux cooked, loopback and raw IP";
 /// What is said instead of a clause where there is none.

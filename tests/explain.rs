@@ -113,6 +113,28 @@ fn what_bytes_are_can_be_said() {
 }
 
 #[test]
+fn what_is_too_long_for_us_breaks_no_rule() {
+    let head = [b"GET / HTTP/1.1\r\nHost: h\r\nX: ", &[b'x'; 40_000][..], b"\r\n\r\n"].concat();
+    let output = explain(&[], &head);
+    assert_eq!(output.status.code(), Some(0));
+    let text = text(&output);
+    for words in ["not read on: head_too_long", "no rule is broken.\nNot read on from #1, client"] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    let lines = lines(&explain(&["--json"], &head));
+    let findings = &lines[lines.len() - 1]["findings"];
+    assert_eq!(findings["violation"], Value::Null);
+    assert_eq!(findings["bound"]["name"], "head_too_long");
+    let path = file("bound.html");
+    explain(&["--html", path.to_str().unwrap()], &head);
+    assert!(fs::read_to_string(&path).unwrap().contains("No rule is broken; <a href=\"#u1\">"));
+    fs::remove_file(path).unwrap();
+    // A frame of 16 EiB less one bit, of which a part has come.
+    let frame = [&b"\x82\x7f\x7f\xff\xff\xff\xff\xff\xff\xff"[..], &[7; 100_000]].concat();
+    assert_eq!(explain(&[], &frame).status.code(), Some(0));
+}
+
+#[test]
 fn text_has_every_byte_and_no_escape_sequence() {
     let frame = b"\x81\x06\x1b[31m!";
     let output = explain(&[], frame);

@@ -1,4 +1,16 @@
 //! `pushscope explain`: what each byte of a file, a dump or a capture is for.
+//!
+//! A line of `--json` is one of these; the last one is always the findings, unless the bytes cannot
+//! be read, which exit code 2 says.
+//!
+//! ```text
+//! {"connection":1,"client":"127.0.0.1:50000","server":"127.0.0.1:7777"}        of a capture
+//! {"connection":1,"number":1,"from":"client","offset":0,"name":…,"layers":[…]} a unit
+//! {"connection":1,"note":"unfinished: the bytes of the server end within …"}
+//! {"findings":{"units":1,"bytes":4,"unread":0,"violation":{"number":1,"connection":1,
+//!  "from":"client","offset":1,"field":"MASK","name":"mask_missing","clause":"RFC 6455 §5.1",
+//!  "message":…,"answer":…},"bound":null}}
+//! ```
 
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Read, StdoutLock, Write};
@@ -24,7 +36,7 @@ pub(super) struct Explain {
     /// What to read; - is the standard input
     #[arg(value_name = "FILE", default_value = "-")]
     file: PathBuf,
-    /// It is hex text: a dump, digits, or a literal of C or Rust
+    /// It is hex text: a dump, digits, or an array or a literal of C, Rust or Python
     #[arg(long)]
     hex: bool,
     /// What it begins with; without it, that is guessed

@@ -4,6 +4,8 @@ use std::fmt::Write;
 
 use super::text::escaped;
 
+pub(super) use pushscope::prose::apart as thousands;
+
 /// Rows that have names, and columns that have heads.
 #[derive(Debug)]
 pub(super) struct Table {
@@ -145,18 +147,6 @@ pub(super) fn figure(value: f64) -> String {
         "" => thousands(whole),
         fraction => format!("{}.{fraction}", thousands(whole)),
     }
-}
-
-/// Digits with a comma between thousands: `1,234,567`.
-pub(super) fn thousands(digits: &str) -> String {
-    let mut spaced = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.char_indices() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            spaced.push(',');
-        }
-        spaced.push(digit);
-    }
-    spaced
 }
 
 /// What stands in a cell where there is nothing.

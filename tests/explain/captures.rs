@@ -145,8 +145,8 @@ fn exchange(client: u16, request: &[u8], answer: &[u8]) -> Vec<Segment> {
         Segment::to(7777, client, 899, SYN | ACK, b""),
         Segment::to(client, 7777, 7, ACK, request),
         Segment::to(7777, client, 900, ACK, answer),
-        Segment::to(7777, client, 900 + answered, FIN | ACK, b""),
         Segment::to(client, 7777, 7 + asked, FIN | ACK, b""),
+        Segment::to(7777, client, 900 + answered, FIN | ACK, b""),
     ]
 }
 

@@ -149,7 +149,8 @@ impl<'l> Offset<'l> {
             (_, 0) => dump.is_some() && rest.is_empty(),
             (0, _) => false,
             (1, 2) => is_offset,
-            (_, 2) => true,
+            // Numbers of od stand in columns that are wider than two digits.
+            (_, 2) if !is_od => true,
             _ if is_od || is_offset && count == 6 => return Err(HexFault::Words),
             _ => false,
         };
@@ -185,10 +186,10 @@ impl<'l> Offset<'l> {
             groups.push(bytes.len() - before);
             at += group.len();
         }
-        if self.has_colon && is_swapped(&bytes, &groups, line.get(at..).unwrap_or_default()) {
-            return Err((self.end, HexFault::Words));
-        }
-        Ok(bytes)
+        let text = line.get(at..).unwrap_or_default();
+        let digits = line.get(self.end..at).unwrap_or_default();
+        let is_other = is_swapped(&bytes, &groups, text) || is_bits(digits, &groups, text);
+        if self.has_colon && is_other { Err((self.end, HexFault::Words)) } else { Ok(bytes) }
     }
 }
 
@@ -207,6 +208,14 @@ fn is_swapped(bytes: &[u8], groups: &[usize], text: &[u8]) -> bool {
         rest = more;
     }
     !is(bytes) && is(&swapped)
+}
+
+/// Whether the text beside groups of eight binary digits has a character for each.
+fn is_bits(digits: &[u8], groups: &[usize], text: &[u8]) -> bool {
+    let is_binary = |byte: &u8| matches!(byte, b'0' | b'1') || byte.is_ascii_whitespace();
+    let text = text.trim_ascii_start();
+    let is_short = !text.is_empty() && text.len() <= groups.len();
+    is_short && groups.iter().all(|bytes| *bytes == 4) && digits.iter().all(is_binary)
 }
 
 /// Reads digits by two.

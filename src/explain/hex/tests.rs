@@ -58,6 +58,7 @@ const CASES: &[(&str, &[u8])] = &[
         "00000000  47 45 54 20 2F 20 48 54 54 50 2F 31 2E 31 0D 0A  GET / HTTP/1.1..\n",
         b"GET / HTTP/1.1\r\n",
     ),
+    ("00000000: 10000001 00000010  ........\n", b"\x10\0\0\x01\0\0\0\x10"),
     // xxd -g 4 and xxd -c 4.
     ("00000000: 4745 5420  GET \n00000004: 2f20       / \n", b"GET / "),
     ("00000000: 47455420 2f20  GET / \n", b"GET / "),
@@ -125,6 +126,9 @@ fn what_is_wrong_has_a_place() {
         ("0000000   P   O   S   T\n", 1, 1, HexFault::Words),
         ("000000 4f50 5453\n", 1, 1, HexFault::Words),
         ("00000000: 54534f50 2f632f20  POST /c/\n", 1, 10, HexFault::Words),
+        // xxd -b, od -t u1.
+        ("00000000: 10000001 00000010 01101000 01101001  ..hi\n", 1, 10, HexFault::Words),
+        ("0000000  10  11\n0000002\n", 1, 1, HexFault::Words),
         ("[12, 0x81]", 1, 7, HexFault::Mixed),
         ("a = [300]", 1, 8, HexFault::Large),
         ("let a = vec![0x81; 4];", 1, 18, HexFault::Digit(b';')),
