@@ -2,16 +2,33 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::talk::PATIENCE;
 
 /// `dumpcap`, at work.
 pub(crate) struct Capture {
     dumpcap: Child,
-    file: PathBuf,
+    file: Captured,
+}
+
+/// What it has written, which is removed in the end.
+pub(crate) struct Captured(PathBuf);
+
+impl Captured {
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Captured {
+    fn drop(&mut self) {
+        // It is not there if nothing was captured.
+        let _ = fs::remove_file(&self.0);
+    }
 }
 
 /// Whether there is a `tshark`, and a `dumpcap` that may listen to the loopback; why not, if not.
@@ -32,10 +49,10 @@ impl Capture {
     /// Begins with what passes this port.
     pub(crate) fn begin(port: u16) -> Self {
         let name = format!("tshark-{}.pcapng", std::process::id());
-        let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let file = Captured(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name));
         let mut dumpcap = Command::new("dumpcap")
             .args(["-q", "-i", "lo", "-f", &format!("tcp port {port}"), "-w"])
-            .arg(&file)
+            .arg(file.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -55,22 +72,23 @@ impl Capture {
     }
 
     /// Ends behind what `last` says, which has [`LAST`] in it.
-    pub(crate) fn end(mut self, last: impl FnOnce() -> Vec<u8>) -> PathBuf {
+    pub(crate) fn end(mut self, last: impl FnOnce() -> Vec<u8>) -> Captured {
         last();
         let deadline = Instant::now() + PATIENCE;
         let is_captured = || {
-            let bytes = fs::read(&self.file).unwrap_or_default();
+            let bytes = fs::read(self.file.path()).unwrap_or_default();
             bytes.windows(LAST.len()).any(|window| window == LAST.as_bytes())
         };
         while !is_captured() {
             assert!(Instant::now() < deadline, "dumpcap does not write what it has heard");
-            std::thread::yield_now();
+            // Nobody says when it has written.
+            thread::park_timeout(Duration::from_millis(20));
         }
         let process = self.dumpcap.id().to_string();
         let told = Command::new("kill").args(["-s", "INT", &process]).status().unwrap();
         assert!(told.success());
         assert!(self.dumpcap.wait().unwrap().success());
-        std::mem::take(&mut self.file)
+        std::mem::replace(&mut self.file, Captured(PathBuf::new()))
     }
 }
 

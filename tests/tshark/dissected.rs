@@ -8,14 +8,19 @@ use crate::talk::Line;
 
 /// What one side of a conversation has said.
 pub(crate) fn facts(line: &Line, from: Role) -> Vec<String> {
+    units(line, from).iter().flat_map(facts_of).collect()
+}
+
+/// The same in units.
+pub(crate) fn units(line: &Line, from: Role) -> Vec<Unit> {
     let (mut dissector, mut units) = (Dissector::new(), Vec::new());
     for (by, bytes) in &line.said {
         dissector.receive(*by, bytes, &mut units);
     }
     dissector.end(Role::Client, &mut units);
     dissector.end(Role::Server, &mut units);
-    let of_side = units.iter().filter(|unit| unit.from == from);
-    of_side.flat_map(facts_of).collect()
+    units.retain(|unit| unit.from == from);
+    units
 }
 
 fn facts_of(unit: &Unit) -> Vec<String> {
@@ -31,10 +36,12 @@ fn facts_of(unit: &Unit) -> Vec<String> {
             let line = ["HTTP-version", "status-code", "reason-phrase"].map(&value);
             [vec![line.map(Option::unwrap).join(" ")], field_lines(wire)].concat()
         }
-        "chunk" => {
+        "chunk" | "last-chunk" => {
             let size = usize::from_str_radix(&value("chunk-size").unwrap(), 16).unwrap();
             vec![format!("chunk of {size}")]
         }
+        // A long one is told in pieces, of which only the first has a head.
+        "frame" if value("FIN").is_none() => Vec::new(),
         "frame" => vec![frame(unit, wire)],
         "content" => Vec::new(),
         name => panic!("a unit that nobody knows: {name}"),
