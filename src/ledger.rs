@@ -117,10 +117,11 @@ impl Ledger {
             return;
         }
         self.cut();
-        self.meter.pause();
+        // In the turn still: what is looked at behind it would be nobody's.
         if self.meter.is_due() {
             self.settle();
         }
+        self.meter.pause();
     }
 
     /// Books all time that was spent so far: the rows add up to the thread's CPU time then.

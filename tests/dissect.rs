@@ -4,10 +4,14 @@
 
 mod support;
 
-use pushscope::clock::SECOND_US;
+use pushscope::clock::{Instant, SECOND_US};
 use pushscope::cost::{Bytes, Owner};
 use pushscope::dissect::Dissector;
-use pushscope::id::Kind;
+use pushscope::envelopes::Envelopes;
+use pushscope::event::{Event, Payload};
+use pushscope::id::{Id, Kind};
+use pushscope::mech::websocket::ENVELOPE_PROTOCOL;
+use pushscope::wire::date::Date;
 use pushscope::wire::ws_frame::Role;
 
 use support::{Client, Dress, World, masked, request};
@@ -48,6 +52,39 @@ fn what_a_client_says_is_booked_as_it_is_dissected() {
     told.add(Role::Client, &said, &[]);
     let (_, parsed) = booked(&mut world, Kind::WebSocket);
     assert_eq!(told.bytes, parsed, "{:#?}", told.why);
+}
+
+#[test]
+fn an_envelope_that_both_agree_on_is_booked_as_it_is_dissected() {
+    let mut world = World::new();
+    let head = request(Kind::WebSocket, "/c/news/ws");
+    let field = format!("\r\nSec-WebSocket-Protocol: {ENVELOPE_PROTOCOL}\r\n\r\n");
+    let asked = head.replacen("\r\n\r\n", &field, 1);
+    world.tell("client", &asked);
+    for text in TEXTS {
+        world.publish("news", text);
+    }
+    let mut told = Told::default();
+    told.add(Role::Server, world.said("client"), asked.as_bytes());
+    let (made, _) = booked(&mut world, Kind::WebSocket);
+    assert_eq!(told.bytes, made, "{:#?}", told.why);
+    assert!(made.control > 0, "a place was told");
+}
+
+#[test]
+fn a_long_message_is_booked_rightly_in_every_envelope() {
+    let event = Event {
+        id: Id { epoch: 7, offset: 1 },
+        time_ms: 1_000,
+        at: Instant::ZERO,
+        channel: "news".into(),
+        name: None,
+        payload: Payload::Text("\"x".repeat(500_000).into()),
+    };
+    for envelope in Envelopes::of(&event, &Date::at(0)).mechanisms {
+        let payload: u64 = envelope.units.iter().map(|unit| unit.share.payload).sum();
+        assert_eq!(payload, 1_000_000, "{}", envelope.mechanism);
+    }
 }
 
 /// A conversation with everything in it that this mechanism says; the name of the connection.

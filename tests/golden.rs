@@ -18,10 +18,11 @@ use std::path::{Path, PathBuf};
 
 use pushscope::dissect::Unit;
 use pushscope::mech::CARDS;
+use pushscope::site::learn::exchange::Exchange;
 use pushscope::wire::span::untiled;
 use pushscope::wire::ws_frame::Role;
 
-use exchange::record;
+use exchange::{Step, record};
 use page::Page;
 use table::tell;
 
@@ -39,9 +40,12 @@ fn an_exchange_is_what_the_server_says() {
     for card in CARDS {
         let path = folder().join(format!("exchange/{}.txt", card.kind.name()));
         let mut page = read(&path);
-        page.replace(&record(card.kind));
+        let steps = record(card.kind);
+        let said: Vec<_> = steps.iter().flat_map(|step| &step.said).collect();
+        page.replace(&said);
         page.told = tell(&page.dissect());
         compare_or_update(&path, &page);
+        compare_turns(&steps, &page.to_string(), card.title);
     }
     assert_eq!(pages(&["exchange"]).len(), CARDS.len(), "no other exchanges");
 }
@@ -115,6 +119,22 @@ fn compare_or_update(path: &Path, page: &Page) {
         found.lines().nth(line).unwrap_or("(the end)"),
         text.lines().nth(line).unwrap_or("(the end)"),
     );
+}
+
+/// Under each heading stands what was said then, and it says when that was.
+fn compare_turns(steps: &[Step], text: &str, title: &str) {
+    let turns = Exchange::parse(text).expect("what was written can be read").turns;
+    let titles: Vec<&str> = turns.iter().map(|turn| turn.title).collect();
+    assert_eq!(titles.len(), steps.len(), "{title}: {titles:?}");
+    for (turn, step) in turns.iter().zip(steps) {
+        let (s, ms) = (step.at_us / 1_000_000, step.at_us / 1_000 % 1_000);
+        let at = if ms == 0 { s.to_string() } else { format!("{s}.{ms:03}") };
+        assert_eq!(turn.at, at, "{title}, {}", turn.title);
+        let said: Vec<u8> = step.said.iter().flat_map(|(_, bytes)| bytes).copied().collect();
+        let told: Vec<u8> = turn.units.iter().flat_map(Unit::bytes).copied().collect();
+        let (said, told) = (said.escape_ascii().to_string(), told.escape_ascii().to_string());
+        assert_eq!(told, said, "{title}, {}", turn.title);
+    }
 }
 
 fn pages(folders: &[&str]) -> Vec<PathBuf> {

@@ -83,7 +83,7 @@ impl Carrier {
         let bytes = if content.is_empty() { wire.bytes.len() } else { content.len() };
         let is_end = find(wire, &chunked::fields::TRAILER_END).is_some();
         self.content.receive(&content, layers);
-        let why = self.content.why.clone().filter(|_| bytes > 0);
+        let why = self.content.why.clone().filter(|_| !content.is_empty());
         if place == Place::Last {
             self.content.end(layers);
         }

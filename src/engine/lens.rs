@@ -13,7 +13,7 @@ use crate::id::{ChannelKey, Token};
 use crate::inspect::{self, Connection, Lens, Peer};
 use crate::limits;
 use crate::mech::Mech;
-use crate::mech::mould::Coding;
+use crate::mech::mould::{Coding, Dress};
 use crate::origin::Origins;
 use crate::route::Ask;
 use crate::timer::Waiter;
@@ -282,7 +282,10 @@ fn joining(conn: &Conn) -> Option<Joining<'static>> {
         State::Mech(Mech::Sse(_)) => stream("text/event-stream", Coding::UntilClose),
         State::Mech(Mech::Iframe(iframe)) => stream("text/html", iframe.coding()),
         State::Mech(Mech::XhrStream(xhr)) => stream("application/x-ndjson", xhr.coding()),
-        State::Mech(Mech::WebSocket(socket)) if socket.heap_bytes() == 0 => Joining::Frames,
+        State::Mech(Mech::WebSocket(socket)) if socket.heap_bytes() == 0 => match socket.dress {
+            Dress::Bare => Joining::Frames,
+            Dress::Envelope => Joining::Envelopes,
+        },
         State::Mech(Mech::Poll(_) | Mech::LongPoll(_)) | State::Asking(_) => Joining::Asked,
         State::Mech(Mech::WebSocket(_)) | State::Lingering { .. } | State::Gone => return None,
     })

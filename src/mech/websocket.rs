@@ -44,7 +44,8 @@ use crate::wire::{json, ws_handshake};
 #[derive(Debug)]
 pub struct WebSocket {
     assembler: Assembler,
-    dress: Dress,
+    /// How messages are sent to this client.
+    pub dress: Dress,
     state: State,
     then: Use,
     pings_missed: u8,

@@ -2,12 +2,14 @@
 //!
 //! Nothing on them is written down twice. What a mechanism is, what it cannot do and what is to be
 //! read beside it is the documentation of its module; its card and its costs are the card's; the
-//! bytes are said by the mechanism when the page is made, and explained by the codecs.
+//! bytes, and the words between them, are the golden exchange of the mechanism, and the codecs
+//! explain it.
 
 mod bytes;
 pub mod doc;
 pub mod exchange;
 pub mod formula;
+pub mod golden;
 mod html;
 
 use std::sync::LazyLock;
@@ -18,7 +20,7 @@ use crate::mech::CARDS;
 use crate::mech::mould::{Card, Cost, ENVELOPE, LEGEND};
 use crate::wire::span::Part;
 use doc::Block;
-use exchange::{Cause, Exchange, Turn};
+use exchange::Exchange;
 use html::escape;
 
 /// The lesson on a mechanism.
@@ -48,19 +50,18 @@ pub const fn source(kind: Kind) -> &'static str {
 
 /// What the names of the legend stand for when a payload of `payload` bytes, a line of text
 /// without anything to be escaped, is told in this exchange.
-pub fn value(exchange: &Exchange, payload: u64, name: &str) -> Option<u64> {
-    let first = exchange.turns.first()?;
-    let Cause::Says(request) = &first.cause else { return None };
+pub fn value(exchange: &Exchange<'_>, payload: u64, name: &str) -> Option<u64> {
     let count = |text: &str| text.len() as u64;
-    let time = first.now.unix_ms().to_string();
     match name {
         "p" => Some(payload),
         "n" => Some(1),
         "e" => Some(0),
-        "i" => Some(count(&time) + 2),
-        "c" => Some(count(exchange::CHANNEL)),
-        "t" => Some(count(&time)),
-        "h" => Some(request.len() as u64),
+        "i" => exchange.id().as_deref().map(count),
+        "c" => exchange.channel().map(count),
+        // The id of a message begins with the time at which its channel began, and that has as
+        // many digits as its own.
+        "t" => exchange.id()?.split_once('-').map(|(epoch, _)| count(epoch)),
+        "h" => Some(exchange.turns.first()?.units.first()?.bytes().len() as u64),
         "j" => formula::evaluate(ENVELOPE, |name| value(exchange, payload, name)),
         _ => None,
     }
@@ -107,7 +108,8 @@ fn lesson_html(kind: Kind) -> Vec<u8> {
     section("costs", "What it costs", part(costs, cannot), &costs_html(card, &exchange));
     section("cannot", "What it cannot do", part(cannot, beside), "");
     section("beside", "What to read beside it", part(beside, body.len()), &elsewhere_html(card));
-    section("exchange", "The exchange, byte by byte", &[], &exchange_html(&exchange));
+    let introduction = &exchange.introduction;
+    section("exchange", "The exchange, byte by byte", introduction, &exchange_html(&exchange));
     page_html(card.title, &main)
 }
 
@@ -169,7 +171,7 @@ fn card_html(card: &Card) -> String {
 }
 
 /// The formulae, and what they come to.
-fn costs_html(card: &Card, exchange: &Exchange) -> String {
+fn costs_html(card: &Card, exchange: &Exchange<'_>) -> String {
     let costs = card.costs;
     let mut html = String::from(
         "<div class=\"sums\" tabindex=\"0\" role=\"region\" aria-label=\"Costs\">\n<table>\n\
@@ -196,7 +198,7 @@ fn costs_html(card: &Card, exchange: &Exchange) -> String {
     html + "</p>\n"
 }
 
-fn cost_html(what: &str, cost: &Cost, exchange: &Exchange) -> String {
+fn cost_html(what: &str, cost: &Cost, exchange: &Exchange<'_>) -> String {
     let mut html = format!("<tr><th scope=\"row\">{what}</th>");
     for formula in [cost.down, cost.up, cost.calls] {
         html.push_str(&format!("<td><code>{}</code></td>", escape(formula)));
@@ -213,7 +215,7 @@ fn cost_html(what: &str, cost: &Cost, exchange: &Exchange) -> String {
 }
 
 /// The names in this card's formulae, and what they are here.
-fn legend_html(card: &Card, exchange: &Exchange) -> String {
+fn legend_html(card: &Card, exchange: &Exchange<'_>) -> String {
     let costs = card.costs;
     let formulae = [costs.open, costs.message, costs.quiet].map(|cost| [cost.down, cost.up]);
     let mut used: Vec<&str> = formulae.iter().flatten().flat_map(|text| names(text)).collect();
@@ -243,7 +245,7 @@ fn names(formula: &str) -> impl Iterator<Item = &str> {
     words.filter(|word| !word.is_empty() && !matches!(*word, "hex" | "dec"))
 }
 
-fn comes_to(formula: &str, exchange: &Exchange, payload: u64) -> Option<u64> {
+fn comes_to(formula: &str, exchange: &Exchange<'_>, payload: u64) -> Option<u64> {
     formula::evaluate(formula, |name| value(exchange, payload, name))
 }
 
@@ -261,20 +263,20 @@ fn elsewhere_html(card: &Card) -> String {
 }
 
 /// The whole conversation.
-fn exchange_html(exchange: &Exchange) -> String {
+fn exchange_html(exchange: &Exchange<'_>) -> String {
     let mut html = String::from(include_str!("learn/reading.html"));
     let mut place = 0;
-    for (at, (turn, units)) in exchange.turns.iter().zip(exchange.units()).enumerate() {
+    for (at, turn) in exchange.turns.iter().enumerate() {
         html.push_str(&format!(
             "<section class=\"turn\" id=\"t{0}\">\n<h3>{0}. {1}</h3>\n\
-             <p class=\"when\">{2} s</p>\n<p>{3}</p>\n{4}",
+             <p class=\"when\">{2} s</p>\n",
             at + 1,
-            escape(turn.title),
-            seconds(turn.now.at.us()),
-            doc::inline(turn.told),
-            split_html(turn),
+            doc::inline(turn.title),
+            escape(turn.at),
         ));
-        for unit in &units {
+        html.extend(turn.told.iter().map(Block::html));
+        html.push_str(&split_html(turn.made()));
+        for unit in &turn.units {
             place += 1;
             html.push_str(&bytes::unit_html(unit, place));
         }
@@ -284,15 +286,15 @@ fn exchange_html(exchange: &Exchange) -> String {
 }
 
 /// What the server's bytes of a turn were for, as a bar and in words.
-fn split_html(turn: &Turn) -> String {
-    let Bytes { head, framing, payload, control } = turn.made;
+fn split_html(made: Bytes) -> String {
+    let Bytes { head, framing, payload, control } = made;
     let parts = [
         (Part::Payload, payload),
         (Part::Framing, framing),
         (Part::Head, head),
         (Part::Control, control),
     ];
-    let total = turn.made.total();
+    let total = made.total();
     if total == 0 {
         return String::new();
     }
@@ -313,12 +315,6 @@ fn split_html(turn: &Turn) -> String {
         html::bytes(total),
         words.join(", "),
     )
-}
-
-/// Seconds with as many digits as are not zero: `4.322`, `19`.
-fn seconds(us: u64) -> String {
-    let text = format!("{}.{:03}", us / 1_000_000, us / 1_000 % 1_000);
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// Sizes of payloads for which formulae are evaluated.

@@ -1,18 +1,25 @@
 //! A short conversation by each mechanism, as the real engine has it: its clock is turned by hand,
-//! so that every byte is the same each time.
+//! so that every byte is the same each time. The lessons show it.
 
-use pushscope::clock::SECOND_US;
+use pushscope::clock::{Instant, SECOND_US};
+use pushscope::engine::Config;
 use pushscope::id::Kind;
 use pushscope::wire::ws_frame::Role;
 
-use crate::support::{UPGRADE, World, masked};
+use crate::support::{UPGRADE, World};
 
-/// What was said, in order.
-pub(crate) type Said = Vec<(Role, Vec<u8>)>;
+/// Something that happens, and what is said then.
+pub(crate) struct Step {
+    /// When, since the beginning.
+    pub(crate) at_us: u64,
+    /// By both sides, in order.
+    pub(crate) said: Vec<(Role, Vec<u8>)>,
+}
 
 /// Records the conversation of a mechanism.
-pub(crate) fn record(kind: Kind) -> Said {
-    let mut scene = Scene { world: World::new(), said: Vec::new(), heard: 0 };
+pub(crate) fn record(kind: Kind) -> Vec<Step> {
+    let world = World::begun(BEGUN_UNIX_US, Config::default());
+    let mut scene = Scene { world, steps: Vec::new(), heard: 0 };
     match kind {
         Kind::Poll => poll(&mut scene),
         Kind::LongPoll => long_poll(&mut scene),
@@ -22,55 +29,56 @@ pub(crate) fn record(kind: Kind) -> Said {
         Kind::WebSocket => websocket(&mut scene),
     }
     scene.world.sweep_all();
-    scene.said
+    scene.steps
 }
 
 fn poll(scene: &mut Scene) {
-    scene.say(get("/c/news/poll?since=latest", ""));
-    let cursor = scene.cursor();
+    scene.world.publish("news", "hi");
+    scene.say(get(&format!("/c/news/poll?since={EARLIER}"), ""));
     scene.publish("hello");
-    scene.say(get(&format!("/c/news/poll?since={cursor}"), ""));
-    let cursor = scene.cursor();
-    scene.say(get(&format!("/c/news/poll?since={cursor}"), ""));
+    scene.say(get(&format!("/c/news/poll?since={EARLIER}"), ""));
+    scene.drain();
 }
 
 fn long_poll(scene: &mut Scene) {
-    scene.say(get("/c/news/longpoll?since=latest", ""));
+    scene.world.publish("news", "hi");
+    scene.say(get(&format!("/c/news/longpoll?since={EARLIER}"), ""));
     scene.publish("hello");
     let cursor = scene.cursor();
     scene.say(get(&format!("/c/news/longpoll?since={cursor}"), ""));
-    scene.wait(26);
+    scene.wait();
+    scene.say(get(&format!("/c/news/longpoll?since={cursor}"), ""));
+    scene.drain();
 }
 
 fn stream(address: &str, media_type: &str, scene: &mut Scene) {
     scene.say(get(address, &format!("Accept: {media_type}\r\n")));
     scene.publish("hello");
-    scene.wait(15);
+    scene.wait();
     scene.delete();
 }
 
 fn sse(scene: &mut Scene) {
     scene.say(get("/c/news/sse", "Accept: text/event-stream\r\nCache-Control: no-cache\r\n"));
     scene.publish("first line\nsecond line");
-    scene.wait(15);
-    scene.world.drain();
-    scene.hear();
+    scene.wait();
+    scene.drain();
 }
 
 fn websocket(scene: &mut Scene) {
     let origin = "Origin: http://localhost:7777\r\n";
     scene.say(get("/c/news/ws", &format!("{UPGRADE}{origin}")));
-    scene.say(masked(0x81, b"hi"));
     scene.publish("hello");
-    scene.wait(25);
-    scene.say(masked(0x8a, b""));
-    scene.say(masked(0x88, &[0x03, 0xe8]));
+    scene.say([0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x5f, 0x9f, 0x4d, 0x51, 0x58]);
+    scene.wait();
+    scene.say([0x8a, 0x80, 0x12, 0x34, 0x56, 0x78]);
+    scene.say([0x88, 0x82, 0x5a, 0x01, 0xc3, 0x9e, 0x59, 0xe9]);
 }
 
 /// One connection, and what is said on it.
 struct Scene {
     world: World,
-    said: Said,
+    steps: Vec<Step>,
     /// Bytes of the server's that were noted.
     heard: usize,
 }
@@ -78,41 +86,53 @@ struct Scene {
 impl Scene {
     /// The client says something, and is answered if it is.
     fn say(&mut self, bytes: impl AsRef<[u8]>) {
-        self.said.push((Role::Client, bytes.as_ref().to_vec()));
-        self.world.tell(NAME, bytes);
-        self.hear();
+        self.world.tell(NAME, &bytes);
+        self.note(vec![(Role::Client, bytes.as_ref().to_vec())]);
     }
 
-    /// Somebody else publishes.
+    /// Somebody else publishes, when the clock is at a full ten seconds.
     fn publish(&mut self, text: &str) {
+        self.world.advance(PUBLISHED_US - self.world.now_us());
         self.world.publish("news", text);
-        self.hear();
+        self.note(Vec::new());
     }
 
-    /// Nothing happens for so long.
-    fn wait(&mut self, seconds: u64) {
-        self.world.advance(seconds * SECOND_US);
-        self.hear();
+    /// Nothing happens, for as long as it takes until the server says something.
+    fn wait(&mut self) {
+        while self.world.said(NAME).len() == self.heard {
+            let next = self.world.engine.deadline().map_or(u64::MAX, Instant::us);
+            self.world.advance(next - self.world.now_us());
+        }
+        self.note(Vec::new());
     }
 
     /// Somebody deletes the channel.
     fn delete(&mut self) {
+        self.world.advance(SECOND_US);
         self.world.ask("DELETE /c/news HTTP/1.1\r\nHost: h\r\n\r\n");
-        self.hear();
+        self.note(Vec::new());
     }
 
-    /// Notes what the server has said since.
-    fn hear(&mut self) {
+    /// The server leaves.
+    fn drain(&mut self) {
+        self.world.advance(SECOND_US);
+        self.world.drain();
+        self.note(Vec::new());
+    }
+
+    /// Notes a step, and what the server has said in it.
+    fn note(&mut self, mut said: Vec<(Role, Vec<u8>)>) {
         let news = self.world.said(NAME)[self.heard..].to_vec();
         self.heard += news.len();
         if !news.is_empty() {
-            self.said.push((Role::Server, news));
+            said.push((Role::Server, news));
         }
+        self.steps.push(Step { at_us: self.world.now_us(), said });
     }
 
     /// The cursor that the server has given last.
     fn cursor(&self) -> String {
-        let (_, bytes) = self.said.last().expect("an answer");
+        let (_, bytes) = self.steps.last().and_then(|step| step.said.last()).expect("an answer");
         let text = String::from_utf8_lossy(bytes);
         let (_, tag) = text.split_once("ETag: \"").expect("an answer has a cursor");
         tag.split('"').next().expect("a tag").to_owned()
@@ -124,3 +144,9 @@ fn get(target: &str, fields: &str) -> String {
 }
 
 const NAME: &str = "browser";
+/// When conversations begin; the sketches in the documentation of the mechanisms begin then, too.
+const BEGUN_UNIX_US: u64 = 1_763_712_345_678_000;
+/// The message that a client has read before it begins to ask.
+const EARLIER: &str = "1763712345678-1";
+/// How long after that the message is published that the sketches show.
+const PUBLISHED_US: u64 = 4_322_000;

@@ -1,17 +1,9 @@
-//! A golden file.
-//!
-//! ```text
-//! # What it shows, and why that is so.
-//! as websocket                              what the bytes begin with; `http` when nothing is said
-//! > 81 82 37 fa 21 3d 5f 93  |..7.!=_.|     from the client; what stands behind `|` is not read
-//! < 81 7e 01 2c 61 …300      |.~.,a…|       from the server; `…300`: 300 times the byte before it
-//! ---
-//! what the dissector says
-//! ```
+//! A golden file ([`pushscope::site::learn::golden`]), to be read, dissected and written anew.
 
 use std::fmt;
 
 use pushscope::dissect::{Dissector, Protocol, Unit};
+use pushscope::site::learn::golden::{self, halves};
 use pushscope::wire::ws_frame::Role;
 
 /// A golden file, read.
@@ -31,7 +23,7 @@ enum Begin {
 }
 
 enum Line {
-    /// A comment, an empty line, or what the bytes begin with.
+    /// A comment, a heading, an empty line, or what the bytes begin with.
     Text(String),
     /// Bytes that come at once.
     Piece(Role, Vec<u8>, Vec<String>),
@@ -39,40 +31,39 @@ enum Line {
 
 impl Page {
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let (above, told) = text.split_once("\n---\n").unwrap_or((text.trim_end(), ""));
+        let (above, told) = halves(text);
         let mut page = Self {
             protocol: Begin::Protocol(Protocol::Http),
             lines: Vec::new(),
             told: told.to_owned(),
         };
         for line in above.lines() {
-            let from = match line.as_bytes() {
-                [b'>', ..] => Role::Client,
-                [b'<', ..] => Role::Server,
-                _ => {
-                    if let Some(name) = line.strip_prefix("as ") {
-                        page.protocol = begin(name).ok_or_else(|| format!("what is {name:?}?"))?;
-                    } else if !line.is_empty() && !line.starts_with('#') {
-                        return Err(format!("neither a comment nor bytes: {line:?}"));
-                    }
-                    page.lines.push(Line::Text(line.to_owned()));
-                    continue;
-                }
-            };
-            let bytes = bytes(line.get(1..).unwrap_or_default())?;
-            match page.lines.last_mut() {
-                Some(Line::Piece(by, piece, rows)) if *by == from => {
-                    piece.extend_from_slice(&bytes);
-                    rows.push(line.to_owned());
-                }
-                _ => page.lines.push(Line::Piece(from, bytes, vec![line.to_owned()])),
+            let read = golden::Line::parse(line).map_err(|error| format!("{line:?}: {error:?}"))?;
+            if let golden::Line::Bytes(from, bytes) = read {
+                page.add(from, &bytes, line);
+                continue;
             }
+            if let golden::Line::Begin(name) = read {
+                page.protocol = begin(name).ok_or_else(|| format!("what is {name:?}?"))?;
+            }
+            page.lines.push(Line::Text(line.to_owned()));
         }
         Ok(page)
     }
 
+    /// Adds a row to the piece that it goes on with, or begins one.
+    fn add(&mut self, from: Role, bytes: &[u8], row: &str) {
+        match self.lines.last_mut() {
+            Some(Line::Piece(by, piece, rows)) if *by == from => {
+                piece.extend_from_slice(bytes);
+                rows.push(row.to_owned());
+            }
+            _ => self.lines.push(Line::Piece(from, bytes.to_vec(), vec![row.to_owned()])),
+        }
+    }
+
     /// Puts what was recorded in the place of what is written, piece by piece.
-    pub(crate) fn replace(&mut self, recorded: &[(Role, Vec<u8>)]) {
+    pub(crate) fn replace(&mut self, recorded: &[&(Role, Vec<u8>)]) {
         let places = self.lines.iter_mut().filter_map(|line| match line {
             Line::Piece(from, bytes, rows) => Some((from, bytes, rows)),
             Line::Text(_) => None,
@@ -149,18 +140,38 @@ impl fmt::Display for Page {
     }
 }
 
-/// Bytes in rows: at most 16, and no further than the end of a line of text.
+/// Bytes in rows: at most 16, and no further than the end of a line of text. A long run of the same
+/// byte has a row of its own.
 fn written_rows(from: Role, bytes: &[u8]) -> Vec<String> {
-    let is_text = bytes.iter().all(|byte| (9..127).contains(byte));
-    let lines = bytes.split_inclusive(|byte| is_text && *byte == b'\n');
-    let rows = lines.flat_map(|line| line.chunks(ROW_BYTES));
-    rows.map(|row| {
-        let hex: Vec<String> = row.iter().map(|byte| format!("{byte:02x}")).collect();
-        let seen = |byte: &u8| if (32..127).contains(byte) { char::from(*byte) } else { '.' };
-        let text: String = row.iter().map(seen).collect();
-        format!("{} {:<width$}  |{text}|", mark(from), hex.join(" "), width = 3 * ROW_BYTES - 1)
-    })
-    .collect()
+    let is_plain = |char: char| !char.is_control() || "\t\r\n".contains(char);
+    let is_text = str::from_utf8(bytes).is_ok_and(|text| text.chars().all(is_plain));
+    let mut rows = Vec::new();
+    for line in bytes.split_inclusive(|byte| is_text && *byte == b'\n') {
+        let mut plain = Vec::new();
+        for run in line.chunk_by(|one, next| one == next) {
+            if run.len() < RUN_BYTES_MIN {
+                plain.extend_from_slice(run);
+                continue;
+            }
+            rows.extend(plain.chunks(ROW_BYTES).map(|row| written(from, row, row.len())));
+            rows.extend(run.get(..1).map(|byte| written(from, byte, run.len())));
+            plain.clear();
+        }
+        rows.extend(plain.chunks(ROW_BYTES).map(|row| written(from, row, row.len())));
+    }
+    rows
+}
+
+/// A row; of more bytes than it has, the last is there as often as is missing.
+fn written(from: Role, row: &[u8], count: usize) -> String {
+    let mut hex: Vec<String> = row.iter().map(|byte| format!("{byte:02x}")).collect();
+    let seen = |byte: &u8| if (32..127).contains(byte) { char::from(*byte) } else { '.' };
+    let mut text: String = row.iter().map(seen).collect();
+    if count > row.len() {
+        hex.push(format!("…{}", count - row.len() + 1));
+        text.push('…');
+    }
+    format!("{} {:<width$}  |{text}|", mark(from), hex.join(" "), width = 3 * ROW_BYTES - 1)
 }
 
 /// What stands in front of the bytes of a side.
@@ -169,22 +180,6 @@ pub(crate) const fn mark(from: Role) -> char {
         Role::Client => '>',
         Role::Server => '<',
     }
-}
-
-fn bytes(row: &str) -> Result<Vec<u8>, String> {
-    let hex = row.split('|').next().unwrap_or_default();
-    let mut bytes: Vec<u8> = Vec::new();
-    for word in hex.split_whitespace() {
-        let error = |_| format!("no byte: {word:?} in {row:?}");
-        if let Some(times) = word.strip_prefix('…') {
-            let times: usize = times.parse().map_err(error)?;
-            let byte = *bytes.last().ok_or_else(|| format!("no byte before {word:?}"))?;
-            bytes.extend(std::iter::repeat_n(byte, times.saturating_sub(1)));
-        } else {
-            bytes.push(u8::from_str_radix(word, 16).map_err(error)?);
-        }
-    }
-    Ok(bytes)
 }
 
 fn begin(name: &str) -> Option<Begin> {
@@ -200,10 +195,12 @@ fn begin(name: &str) -> Option<Begin> {
     Some(Begin::Content(content))
 }
 
-fn sides(recorded: &[(Role, Vec<u8>)]) -> Vec<String> {
+fn sides(recorded: &[&(Role, Vec<u8>)]) -> Vec<String> {
     let side =
-        |(from, bytes): &(Role, Vec<u8>)| format!("{} {}", mark(*from), bytes.escape_ascii());
+        |(from, bytes): &&(Role, Vec<u8>)| format!("{} {}", mark(*from), bytes.escape_ascii());
     recorded.iter().map(side).collect()
 }
 
 const ROW_BYTES: usize = 16;
+/// As many equal bytes are not written one by one.
+const RUN_BYTES_MIN: usize = 256;

@@ -1,64 +1,47 @@
-//! What the lessons say is what is so: their exchanges are the engine's, their figures what was
-//! booked, their words those of the documentation, and their links lead somewhere.
+//! What the lessons say is what is so: their figures are what the formulae say, their words those
+//! of the documentation and of the golden exchanges, and their links lead somewhere. That the
+//! exchanges are the engine's is held by `tests/golden.rs`.
 
 use std::collections::BTreeSet;
-use std::io::IoSlice;
 
-use pushscope::clock::Now;
-use pushscope::cost::{Bytes, Owner};
 use pushscope::dissect::Unit;
-use pushscope::engine::{Config, Engine};
-use pushscope::event::Payload;
-use pushscope::hub::Draft;
-use pushscope::id::{Kind, Token};
-use pushscope::limits;
+use pushscope::id::Kind;
 use pushscope::mech::CARDS;
 use pushscope::mech::mould::{Costs, ENVELOPE};
 use pushscope::site::learn::doc::{Block, blocks};
-use pushscope::site::learn::exchange::{
-    CHANNEL, Cause, EARLIER, Exchange, Turn, at, begins_behind,
-};
+use pushscope::site::learn::exchange::{Exchange, Turn, golden};
 use pushscope::site::learn::formula;
+use pushscope::site::learn::golden::{Line, halves};
 use pushscope::site::learn::{PAYLOADS, lesson, lessons, source, value};
 use pushscope::site::page;
 use pushscope::wire::span::untiled;
+use pushscope::wire::ws_frame::Role;
 
 use crate::support::evaluate;
 
 #[test]
-fn the_engine_says_what_the_lessons_say() {
-    for kind in Kind::ALL {
-        let exchange = Exchange::of(kind);
-        let mut server = Server::new(kind);
-        assert!(exchange.turns.len() >= 4, "{}", kind.name());
-        for turn in &exchange.turns {
-            let (said, made) = server.turn(turn);
-            let place = format!("{}, {}", kind.name(), turn.title);
-            assert_eq!(text(&turn.answer), text(&said), "{place}");
-            assert_eq!(turn.made, made, "{place}");
-        }
-    }
-}
-
-#[test]
 fn every_byte_of_a_lesson_is_told_and_none_is_wrong() {
     for kind in Kind::ALL {
-        let exchange = Exchange::of(kind);
-        for (turn, units) in exchange.turns.iter().zip(exchange.units()) {
+        let turns = Exchange::of(kind).turns;
+        assert!(turns.len() >= 4, "{}", kind.name());
+        for turn in &turns {
             let place = format!("{}, {}", kind.name(), turn.title);
-            let mut said = Vec::new();
-            if let Cause::Says(bytes) = &turn.cause {
-                said.extend_from_slice(bytes);
-            }
-            said.extend_from_slice(&turn.answer);
-            let told: Vec<u8> = units.iter().flat_map(Unit::bytes).copied().collect();
-            assert_eq!(text(&told), text(&said), "{place}");
-            for unit in &units {
+            assert!(!turn.told.is_empty(), "{place}: no word about it");
+            for unit in &turn.units {
                 assert!(unit.violation.is_none(), "{place}: {unit:?}");
                 for layer in &unit.layers {
                     assert_eq!(untiled(&layer.spans, layer.bytes.len()), None, "{place}");
                 }
             }
+        }
+        for from in [Role::Client, Role::Server] {
+            let lines = halves(golden(kind)).0.lines().map(Line::parse);
+            let rows = lines.filter_map(|line| match line.expect("a golden file can be read") {
+                Line::Bytes(by, bytes) if by == from => Some(bytes),
+                _ => None,
+            });
+            let told: Vec<u8> = turns.iter().flat_map(|turn| said(turn, from)).collect();
+            assert_eq!(text(&told), text(&rows.flatten().collect::<Vec<u8>>()), "{}", kind.name());
         }
     }
 }
@@ -68,21 +51,34 @@ fn an_exchange_costs_what_the_formulae_say() {
     for card in CARDS {
         let exchange = Exchange::of(card.kind);
         let Costs { open, message, quiet, .. } = card.costs;
-        let sum = |formula: &str| formula::evaluate(formula, |name| value(&exchange, 5, name));
-        let (_, told) = exchange.message().expect("a message");
-        let down = |turn: &Turn| Some(turn.answer.len() as u64);
-        assert_eq!(down(told), sum(message.down), "{}: a message", card.title);
-        let first = exchange.turns.first().expect("a turn");
-        let silence = match card.kind {
-            Kind::Poll => Some(first),
-            _ => exchange.turns.iter().find(|turn| turn.cause == Cause::Waits),
+        let (payload, lines) = match card.kind {
+            Kind::Sse => ("first line\nsecond line", 2),
+            _ => ("hello", 1),
         };
-        assert_eq!(silence.and_then(down), sum(quiet.down), "{}: silence", card.title);
+        let sum = |formula: &str| {
+            formula::evaluate(formula, |name| match name {
+                "n" => Some(lines),
+                _ => value(&exchange, payload.len() as u64, name),
+            })
+        };
+        let down = |turn: &Turn<'_>| Some(said(turn, Role::Server).len() as u64);
+        let told = exchange.turns.iter().find(|turn| turn.made().payload > 0);
+        let told = told.expect("a message is told");
+        assert_eq!(told.made().payload, payload.len() as u64, "{}: its payload", card.title);
+        assert_eq!(down(told), sum(message.down), "{}: a message", card.title);
+        let is_silence =
+            |turn: &&Turn<'_>| ["Nothing is new", "Nothing happens"].contains(&turn.title);
+        let silence = exchange.turns.iter().find(is_silence).expect("nothing happens");
+        assert_eq!(down(silence), sum(quiet.down), "{}: silence", card.title);
+        assert_eq!(silence.made().control, silence.made().total(), "{}", card.title);
+        let first = exchange.turns.first().expect("a turn");
         if card.kind != Kind::Poll {
             assert_eq!(down(first), sum(open.down), "{}: to open", card.title);
         }
-        let Cause::Says(request) = &first.cause else { panic!("{:?}", first.cause) };
-        assert_eq!(Some(request.len() as u64), sum("h"));
+        assert_eq!(Some(said(first, Role::Client).len() as u64), sum("h"), "{}", card.title);
+        assert_eq!(exchange.channel(), Some("news"), "{}", card.title);
+        let id = exchange.id();
+        assert_eq!(id.is_none(), card.kind == Kind::WebSocket, "{}: {id:?}", card.title);
     }
 }
 
@@ -92,7 +88,8 @@ fn two_readers_of_formulae_agree() {
         let exchange = Exchange::of(card.kind);
         let Costs { open, message, quiet, .. } = card.costs;
         let formulae = [open, message, quiet].map(|cost| [cost.down, cost.up]);
-        for formula in formulae.into_iter().flatten().chain([ENVELOPE]) {
+        let has_id = exchange.id().is_some();
+        for formula in formulae.into_iter().flatten().chain(has_id.then_some(ENVELOPE)) {
             for payload in PAYLOADS.into_iter().chain([125, 126, 65_535, 65_536]) {
                 let value = |name: &str| value(&exchange, payload, name);
                 let sum = formula::evaluate(formula, value);
@@ -123,24 +120,35 @@ fn a_lesson_says_what_the_documentation_says() {
     }
 }
 
+#[test]
+fn a_lesson_says_what_the_golden_exchange_says() {
+    for kind in Kind::ALL {
+        let words = words(&html(lesson(kind)));
+        let mut rest = words.as_str();
+        for line in halves(golden(kind)).0.lines().map(Line::parse) {
+            let said = match line.expect("a golden file can be read") {
+                Line::Heading(heading) => heading.split(", at ").next().unwrap_or_default(),
+                Line::Comment(comment) => comment,
+                Line::Bytes(..) | Line::Begin(_) | Line::Empty => continue,
+            };
+            let said = said.replace('`', "");
+            let place = rest.find(&said);
+            let place = place.unwrap_or_else(|| panic!("{}: not here: {said}", kind.name()));
+            rest = &rest[place + said.len()..];
+        }
+    }
+}
+
 /// The documentation draws, shortened, what happens in the lesson.
 #[test]
 fn a_sketch_is_of_the_exchange() {
     for kind in Kind::ALL {
         let mut wire = String::new();
-        for turn in &Exchange::of(kind).turns {
-            let said = match &turn.cause {
-                Cause::Says(bytes) => &bytes[..],
-                _ => &[],
-            };
-            for bytes in [said, &turn.answer] {
-                let digits: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-                wire.push_str(&format!(
-                    "{}\n{}\n",
-                    String::from_utf8_lossy(bytes),
-                    digits.join(" ")
-                ));
-            }
+        let turns = Exchange::of(kind).turns;
+        for bytes in turns.iter().flat_map(|turn| &turn.units).map(Unit::bytes) {
+            let digits: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            let text = String::from_utf8_lossy(bytes);
+            wire.push_str(&format!("{text}\n{}\n", digits.join(" ")));
         }
         for block in blocks(source(kind)) {
             let Block::Fence(sketch) = block else { continue };
@@ -166,7 +174,6 @@ fn links_lead_somewhere_and_addresses_are_unique() {
         for link in attributes(&page_html, "href") {
             let leads = match link.strip_prefix('#') {
                 Some(id) => known.contains(id),
-                None if ELSEWHERE.contains(&link) => true,
                 None => link.starts_with("https://") || page(link).is_some(),
             };
             assert!(leads, "{link} leads nowhere");
@@ -176,68 +183,10 @@ fn links_lead_somewhere_and_addresses_are_unique() {
     }
 }
 
-/// A server, and the one client that a lesson has.
-struct Server {
-    engine: Engine,
-    client: Token,
-    kind: Kind,
-}
-
-impl Server {
-    fn new(kind: Kind) -> Self {
-        let mut engine = Engine::new(Config::default(), at(0));
-        if begins_behind(kind) {
-            publish(&mut engine, at(0), EARLIER);
-            engine.settle();
-        }
-        engine.begin(at(0));
-        let client = engine.open().expect("a slab has room");
-        Self { engine, client, kind }
-    }
-
-    /// Lets the same happen; returns what the client hears, and what is booked for it.
-    fn turn(&mut self, turn: &Turn) -> (Vec<u8>, Bytes) {
-        let before = self.made();
-        self.engine.begin(turn.now);
-        match &turn.cause {
-            Cause::Says(bytes) => self.engine.receive(self.client, bytes),
-            Cause::Publishes(text) => publish(&mut self.engine, turn.now, text),
-            Cause::Waits => {}
-            Cause::Leaves => self.engine.drain(),
-        }
-        self.engine.tick();
-        self.engine.settle();
-        let mut said = Vec::new();
-        while let Some(token) = self.engine.next_dirty() {
-            assert_eq!(token, self.client);
-            loop {
-                let mut slices = [IoSlice::new(&[]); limits::GATHER_MAX];
-                let count = self.engine.gather(token, &mut slices);
-                let bytes: Vec<u8> =
-                    slices[..count].iter().flat_map(|slice| slice.to_vec()).collect();
-                if bytes.is_empty() {
-                    break;
-                }
-                self.engine.sent(token, bytes.len());
-                said.extend_from_slice(&bytes);
-            }
-            self.engine.flushed(token);
-        }
-        (said, self.made() - before)
-    }
-
-    fn made(&mut self) -> Bytes {
-        let snapshot = self.engine.snapshot();
-        let mut rows = snapshot.rows();
-        let row = rows.find(|(owner, _)| *owner == Owner::Mech(self.kind));
-        row.expect("every mechanism has a row").1.made
-    }
-}
-
-fn publish(engine: &mut Engine, now: Now, text: &str) {
-    engine.begin(now);
-    let draft = Draft { name: None, payload: Payload::Text(text.into()) };
-    engine.publish(CHANNEL, draft).expect("a channel has room");
+/// All that one side says in a turn.
+fn said(turn: &Turn<'_>, from: Role) -> Vec<u8> {
+    let units = turn.units.iter().filter(|unit| unit.from == from);
+    units.flat_map(Unit::bytes).copied().collect()
 }
 
 fn html(page: &[u8]) -> String {
@@ -273,11 +222,5 @@ fn text(bytes: &[u8]) -> String {
     bytes.escape_ascii().to_string()
 }
 
-/// What a sketch shows instead: the other answer to the same question, a payload of two lines.
-const OTHERWISE: [(Kind, &str); 3] = [
-    (Kind::LongPoll, "ETag: \"1763712345678-1\""),
-    (Kind::Sse, "data: first line"),
-    (Kind::Sse, "data: second line"),
-];
-/// Pages that are no files: their sources are elsewhere.
-const ELSEWHERE: [&str; 2] = ["/inspect", "/envelopes"];
+/// What a sketch shows instead: the other answer to the same question.
+const OTHERWISE: [(Kind, &str); 1] = [(Kind::LongPoll, "ETag: \"1763712345678-1\"")];

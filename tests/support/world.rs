@@ -17,6 +17,8 @@ use super::witness::{Answer, answers};
 pub(crate) struct World {
     pub(crate) engine: Engine,
     pub(crate) limits: Limits,
+    /// What the wall clock showed when it began.
+    begun_unix_us: u64,
     now_us: u64,
     peers: BTreeMap<String, Peer>,
     asked: usize,
@@ -56,14 +58,27 @@ impl World {
 
     /// Set to this.
     pub(crate) fn configured(config: Config) -> Self {
+        Self::begun(EPOCH_S * SECOND_US, config)
+    }
+
+    /// Set to this, and begun at this time of the wall clock.
+    pub(crate) fn begun(unix_us: u64, config: Config) -> Self {
         let limits = config.limits;
-        let engine = Engine::new(config, now(0));
-        Self { engine, limits, now_us: 0, peers: BTreeMap::new(), asked: 0, given: 0, taken: 0 }
+        Self {
+            engine: Engine::new(config, Now { at: Instant::from_us(0), unix_us }),
+            limits,
+            begun_unix_us: unix_us,
+            now_us: 0,
+            peers: BTreeMap::new(),
+            asked: 0,
+            given: 0,
+            taken: 0,
+        }
     }
 
     /// The wall clock, in seconds.
     pub(crate) fn unix_s(&self) -> u64 {
-        now(self.now_us).unix_s()
+        self.now().unix_s()
     }
 
     /// Microseconds since the world began.
@@ -73,7 +88,7 @@ impl World {
 
     /// Somebody connects.
     pub(crate) fn enter(&mut self, name: &str) {
-        self.engine.begin(now(self.now_us));
+        self.engine.begin(self.now());
         let token = self.engine.open().expect("a slab has room");
         self.engine.book(token, Syscall::Accept);
         self.engine.book(token, Syscall::EpollCtl);
@@ -124,7 +139,7 @@ impl World {
     /// Somebody's connection breaks.
     pub(crate) fn break_off(&mut self, name: &str) {
         let token = self.peer(name).token;
-        self.engine.begin(now(self.now_us));
+        self.engine.begin(self.now());
         self.engine.broken(token);
         self.turn();
     }
@@ -139,7 +154,7 @@ impl World {
         let peer = self.peer(name);
         peer.room = peer.room.saturating_add(room);
         let token = peer.token;
-        self.engine.begin(now(self.now_us));
+        self.engine.begin(self.now());
         self.engine.writable(token);
         self.turn();
     }
@@ -213,7 +228,7 @@ impl World {
 
     /// The server is about to leave.
     pub(crate) fn drain(&mut self) {
-        self.engine.begin(now(self.now_us));
+        self.engine.begin(self.now());
         self.engine.drain();
         self.turn();
     }
@@ -279,12 +294,17 @@ impl World {
         found.map_or(0, |channel| channel.census().total())
     }
 
+    fn now(&self) -> Now {
+        let at = Instant::from_us(self.now_us);
+        Now { at, unix_us: self.begun_unix_us + self.now_us }
+    }
+
     fn peer(&mut self, name: &str) -> &mut Peer {
         self.peers.get_mut(name).unwrap_or_else(|| panic!("nobody is called {name}"))
     }
 
     fn turn_once(&mut self) {
-        self.engine.begin(now(self.now_us));
+        self.engine.begin(self.now());
         let edges: Vec<String> = self.peers.iter_mut().filter_map(edge).collect();
         edges.iter().for_each(|name| self.read(name));
         while let Some(token) = self.engine.next_unpaused() {
@@ -419,10 +439,6 @@ fn edge((name, peer): (&String, &mut Peer)) -> Option<String> {
     std::mem::take(&mut peer.edge).then(|| name.clone())
 }
 
-fn now(us: u64) -> Now {
-    Now { at: Instant::from_us(us), unix_us: EPOCH_S * SECOND_US + us }
-}
-
 fn post(target: &str, content_type: &str, content: &[u8]) -> Vec<u8> {
     let mut request = format!(
         "POST {target} HTTP/1.1\r\nHost: h\r\nContent-Type: {content_type}\r\n\
@@ -454,7 +470,7 @@ pub(crate) fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
-/// When worlds begin: 2023-11-14T22:13:20Z.
+/// When worlds begin, if nothing else is said: 2023-11-14T22:13:20Z.
 const EPOCH_S: u64 = 1_700_000_000;
 /// Turns without a sleep, or deadlines within one step of time, that only a defect exceeds.
 const TURNS_MAX: usize = 100_000;

@@ -5,11 +5,7 @@ use std::time::{Duration, Instant};
 use super::{CLIENT, SERVER, said};
 use crate::cost::Bytes;
 use crate::dissect::{Dissector, Joining, Protocol, Unit};
-use crate::envelopes::Envelopes;
-use crate::event::{Event, Payload};
-use crate::id::Id;
 use crate::limits::DISSECT_CARRIED_BYTES_MAX;
-use crate::wire::date::Date;
 use crate::wire::span::untiled;
 
 /// Units of an answer of this type, of which the content comes in such pieces.
@@ -87,23 +83,6 @@ fn an_event_as_long_as_ours_is_read() {
         let units = answered("text/event-stream", event.as_bytes(), cut);
         let expected = Bytes { framing: 16, payload: 1_000_000, ..Bytes::ZERO };
         assert_eq!(booked(&units), expected, "cut at {cut}");
-    }
-}
-
-#[test]
-fn a_long_message_is_booked_rightly_in_every_envelope() {
-    let text = "\"x".repeat(500_000);
-    let event = Event {
-        id: Id { epoch: 7, offset: 1 },
-        time_ms: 1_000,
-        at: crate::clock::Instant::ZERO,
-        channel: "news".into(),
-        name: None,
-        payload: Payload::Text(text.as_str().into()),
-    };
-    for envelope in Envelopes::of(&event, &Date::at(0)).mechanisms {
-        let payload: u64 = envelope.units.iter().map(|unit| unit.share.payload).sum();
-        assert_eq!(payload, 1_000_000, "{}", envelope.mechanism);
     }
 }
 

@@ -34,6 +34,7 @@ fn other_transfer_codings_are_legal() {
         NEXT,
     ]);
     assert_eq!(said[3], "Server chunk: 3 bytes, in gzip, chunked, which is not read here");
+    assert_eq!(said[4], "Server chunk: the end");
     assert_eq!(said[5], "Server response head: 200 OK", "{said:#?}");
 
     let until_close = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, x\r\n\r\nHTTP/1.1 2";

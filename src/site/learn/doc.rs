@@ -47,11 +47,15 @@ impl Block {
 /// ```
 pub fn blocks(source: &str) -> Vec<Block> {
     let lines = source.lines().map_while(|line| line.strip_prefix("//!"));
+    paragraphs(lines.map(|line| line.strip_prefix(' ').unwrap_or(line)))
+}
+
+/// Lines of text, as the paragraphs and fences that they are.
+pub(crate) fn paragraphs<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut paragraph = String::new();
     let mut fence: Option<String> = None;
     for line in lines {
-        let line = line.strip_prefix(' ').unwrap_or(line);
         let marks = line.trim_start().starts_with("```");
         match &mut fence {
             Some(_) if marks => blocks.extend(fence.take().map(Block::Fence)),

@@ -30,16 +30,29 @@ fn address(clause: &str) -> Option<String> {
 }
 
 /// Other specifications, by the beginning of their clauses.
-const ADDRESSES: [(&str, &str); 9] = [
+const ADDRESSES: [(&str, &str); 15] = [
     ("HTML §4.12.1", "https://html.spec.whatwg.org/multipage/scripting.html#the-script-element"),
     (
         "HTML §9.2.4",
         "https://html.spec.whatwg.org/multipage/server-sent-events.html#the-last-event-id-header",
     ),
     (
+        "HTML §9.2.6",
+        "https://html.spec.whatwg.org/multipage/server-sent-events.html\
+         #event-stream-interpretation",
+    ),
+    (
+        "HTML §9.2.7",
+        "https://html.spec.whatwg.org/multipage/server-sent-events.html#authoring-notes",
+    ),
+    (
         "HTML §9.2",
         "https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream",
     ),
+    ("HTML §13.1.2.1", "https://html.spec.whatwg.org/multipage/syntax.html#start-tags"),
+    ("HTML §13.1.2.2", "https://html.spec.whatwg.org/multipage/syntax.html#end-tags"),
+    ("HTML §13.1.2", "https://html.spec.whatwg.org/multipage/syntax.html#elements-2"),
+    ("HTML §13.1.6", "https://html.spec.whatwg.org/multipage/syntax.html#comments"),
     ("HTML §13.1", "https://html.spec.whatwg.org/multipage/syntax.html#writing"),
     ("Fetch, nosniff", "https://fetch.spec.whatwg.org/#x-content-type-options-header"),
     ("Fetch, CORS", "https://fetch.spec.whatwg.org/#http-cors-protocol"),
@@ -58,6 +71,8 @@ mod tests {
             "<a href=\"https://www.rfc-editor.org/rfc/rfc9112#section-7.1\">RFC 9112 §7.1</a>";
         assert_eq!(clause("RFC 9112 §7.1"), rfc);
         assert_eq!(clause("README, Channels"), "README, Channels");
+        assert!(clause("HTML §9.2.6").contains("#event-stream-interpretation\""));
+        assert!(clause("HTML §9.2.5").contains("#parsing-an-event-stream\""));
         assert!(clause("mech/iframe.rs").starts_with("<a href=\"/src/mech/iframe.rs\">"));
     }
 }
