@@ -140,7 +140,7 @@ fn text_has_every_byte_and_no_escape_sequence() {
     let output = explain(&[], frame);
     let text = text(&output);
     for words in [
-        "00000000  81  1.......",
+        "00000000  81  1... ....",
         "FIN 1",
         "00000002  1b 5b 33 31 6d 21",
         "Payload Data \\x1b[31m!",

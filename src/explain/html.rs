@@ -6,7 +6,7 @@
 use std::fmt::Write;
 use std::io;
 
-use super::text::{bits_of, shown};
+use super::text::shown;
 use super::{Audience, Ends, Findings, OUR_BOUND, Told, direction, is_bound, shares, value};
 use crate::dissect::shape::{remedy, role};
 use crate::dissect::{Layer, Unit, Violation};
@@ -192,7 +192,7 @@ fn item(layer: &Layer, span: &Span, id: &str, begin: u64) -> String {
         _ if span.is_group => String::new(),
         Some(bits) => {
             let offset = prose::number(begin + span.start as u64);
-            format!("byte {offset}, bits <code>{}</code>", bits_of(bits, layer.of(span)))
+            format!("byte {offset}, bits <code>{}</code>", bits.drawn(layer.of(span), '.'))
         }
         None => {
             let offset = prose::number(begin + span.start as u64);

@@ -4,7 +4,7 @@
 //! #7 client → server  frame: text hi
 //!    8 bytes at 157: 6 framing, 2 payload
 //!   WebSocket
-//!   0000009d  81  1.......                                     FIN 1
+//!   0000009d  81  1... ....                                    FIN 1
 //!             1 says that this frame is the last of its message, …  RFC 6455 §5.2
 //! ```
 
@@ -16,7 +16,7 @@ use super::{
 use crate::dissect::shape::remedy;
 use crate::dissect::{Layer, Unit};
 use crate::prose::{self, counted};
-use crate::wire::span::{Bits, Field, Part, Reading, Severity, Span, hex};
+use crate::wire::span::{Field, Part, Reading, Severity, Span, hex};
 
 /// Writes text as it is told.
 #[derive(Debug)]
@@ -138,7 +138,7 @@ impl<W: Write> Text<W> {
         for (row, at) in bytes.chunks(ROW_BYTES).take(ROWS_MAX).zip((0..).step_by(ROW_BYTES)) {
             let offset = begin + span.start as u64 + at;
             let digits = match span.bits {
-                Some(bits) => format!("{}  {}", hex(row), bits_of(bits, row)),
+                Some(bits) => format!("{}  {}", hex(row), bits.drawn(row, '.')),
                 None => hex(row),
             };
             let digits = self.painted(colour(span), &format!("{digits:47}"));
@@ -231,17 +231,6 @@ fn cut(text: String) -> String {
         }
         _ => text,
     }
-}
-
-/// Bits of a byte: those that are meant as digits, the others as dots.
-pub(super) fn bits_of(bits: Bits, byte: &[u8]) -> String {
-    let byte = byte.first().copied().unwrap_or_default();
-    let digit = |at: u8| match byte >> (7 - at) & 1 {
-        _ if at < bits.from || at >= bits.from.saturating_add(bits.count) => '.',
-        0 => '0',
-        _ => '1',
-    };
-    (0..8).map(digit).collect()
 }
 
 /// Words in lines of at most so many characters.

@@ -183,6 +183,25 @@ impl Bits {
         let behind = 8_u8.saturating_sub(self.from + self.count);
         u64::from(byte >> behind & u8::MAX.checked_shr(8 - u32::from(self.count)).unwrap_or(0))
     }
+
+    /// Their byte in two halves: they are digits, and a dot stands for each of the others.
+    ///
+    /// ```
+    /// use pushscope::wire::span::Bits;
+    /// assert_eq!(Bits { from: 1, count: 3 }.drawn(&[0x95], '.'), ".001 ....");
+    /// ```
+    pub fn drawn(self, bytes: &[u8], dot: char) -> String {
+        let byte = bytes.first().copied().unwrap_or_default();
+        let own = self.from..self.from.saturating_add(self.count);
+        let digit = |at: u8| match byte & 0x80 >> at {
+            _ if !own.contains(&at) => dot,
+            0 => '0',
+            _ => '1',
+        };
+        let (high, low): (String, String) =
+            ((0..4).map(digit).collect(), (4..8).map(digit).collect());
+        format!("{high} {low}")
+    }
 }
 
 /// What is wrong with spans that should tile so many bytes: the first place at which the leaves

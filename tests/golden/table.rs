@@ -13,7 +13,7 @@
 use pushscope::cost::Bytes;
 use pushscope::dissect::shape::remedy;
 use pushscope::dissect::{Layer, Unit};
-use pushscope::wire::span::{Bits, Reading, Severity, Span};
+use pushscope::wire::span::{Reading, Severity, Span};
 
 use crate::page::mark;
 
@@ -80,7 +80,7 @@ fn row(layer: &Layer, span: &Span) -> Row {
     };
     let hex = match span.bits {
         _ if span.is_group => Vec::new(),
-        Some(bits) => vec![pattern(layer.of(span), bits)],
+        Some(bits) => vec![bits.drawn(layer.of(span), '.')],
         None => hex(layer.of(span)),
     };
     Row {
@@ -139,18 +139,6 @@ fn hex(bytes: &[u8]) -> Vec<String> {
         last.push_str(" …");
     }
     rows
-}
-
-/// Bits where they stand in their byte, dots for the others.
-fn pattern(bytes: &[u8], bits: Bits) -> String {
-    let byte = bytes.first().copied().unwrap_or_default();
-    let digit = |bit: u8| match (bits.from..bits.from + bits.count).contains(&bit) {
-        true if byte & 0x80 >> bit == 0 => '0',
-        true => '1',
-        false => '.',
-    };
-    let (high, low): (String, String) = ((0..4).map(digit).collect(), (4..8).map(digit).collect());
-    format!("{high} {low}")
 }
 
 fn quoted(value: &str) -> String {

@@ -5,7 +5,7 @@ use super::doc::inline;
 use super::html::{bytes, clause, escape, number};
 use crate::dissect::shape::role;
 use crate::dissect::{Layer, Unit};
-use crate::wire::span::{Bits, Part, Span, hex};
+use crate::wire::span::{Part, Span, hex};
 
 /// A unit, which has this number on its page.
 pub(crate) fn unit_html(unit: &Unit, place: usize) -> String {
@@ -131,7 +131,7 @@ fn row_html(layer: &Layer, span: &Span, line: Option<&Span>, id: &str) -> String
 fn digits(layer: &Layer, span: &Span, is_whole: bool) -> String {
     let all = layer.of(span);
     if let Some(bits) = span.bits {
-        return format!("<span class=\"bits\">{}</span>", binary(all, bits));
+        return format!("<span class=\"bits\">{}</span>", bits.drawn(all, '·'));
     }
     if span.is_group && !is_whole {
         return format!("<span class=\"count\">{}</span>", bytes(all.len() as u64));
@@ -143,21 +143,6 @@ fn digits(layer: &Layer, span: &Span, is_whole: bool) -> String {
         }
         None => hex(all),
     }
-}
-
-/// The bits of a field in their byte; a dot stands for each of the others.
-fn binary(bytes: &[u8], bits: Bits) -> String {
-    let byte = bytes.first().copied().unwrap_or_default();
-    let mut text = String::new();
-    for at in 0..8_u8 {
-        if at == 4 {
-            text.push(' ');
-        }
-        let is_own = (bits.from..bits.from + bits.count).contains(&at);
-        let digit = if byte >> (7 - at) & 1 == 1 { '1' } else { '0' };
-        text.push(if is_own { digit } else { '·' });
-    }
-    text
 }
 
 /// All bytes of a layer in a run, each field of it in its colour: what the table says, drawn. It
