@@ -268,11 +268,6 @@ impl Unit {
     pub fn bytes(&self) -> &[u8] {
         self.layers.first().map_or(&[], |layer| &layer.bytes)
     }
-
-    /// Bytes on the wire that are this, without what is framing within a payload.
-    pub fn share(&self, part: Part) -> usize {
-        self.layers.first().map_or(0, |layer| layer.share(part))
-    }
 }
 
 /// Bytes, and what they are.

@@ -21,6 +21,7 @@ pub mod text;
 use std::fmt;
 use std::io;
 
+use crate::cost::Bytes;
 use crate::dissect::{Dissector, Layer, Remedy, UNREAD, Unit, Violation};
 use crate::limits::EXPLAIN_SLICE_BYTES;
 use crate::prose::number;
@@ -294,14 +295,16 @@ fn value(layer: &Layer, span: &Span, bytes_max: usize) -> String {
 
 /// Where bytes are for: in a few words, without what is not there.
 fn shares(unit: &Unit) -> String {
-    let share = |part: Part| match unit.share(part) {
-        0 => None,
-        bytes => Some(format!("{} {}", number(bytes as u64), part.name())),
-    };
-    let told: Vec<String> = [Part::Head, Part::Framing, Part::Payload, Part::Control]
-        .into_iter()
-        .filter_map(share)
-        .collect();
+    let Bytes { head, framing, payload, control } = unit.books();
+    let shares = [
+        (head, Part::Head),
+        (framing, Part::Framing),
+        (payload, Part::Payload),
+        (control, Part::Control),
+    ];
+    let there = shares.into_iter().filter(|(bytes, _)| *bytes > 0);
+    let told: Vec<String> =
+        there.map(|(bytes, part)| format!("{} {}", number(bytes), part.name())).collect();
     told.join(", ")
 }
 

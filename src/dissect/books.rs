@@ -11,18 +11,18 @@ use crate::wire::span::{Field, Part, Span};
 /// carries no message at all is control. Only fields count that say whose bytes they are: what
 /// anybody may have published is payload, whatever it looks like.
 pub(super) fn books(unit: &Unit) -> Bytes {
-    let share = |part| unit.share(part) as u64;
+    let Some(first) = unit.layers.first() else { return Bytes::ZERO };
+    let share = |part| first.share(part) as u64;
     let wire = Bytes {
         head: share(Part::Head),
         framing: share(Part::Framing),
         payload: share(Part::Payload),
         control: share(Part::Control),
     };
-    let spans = unit.layers.first().map_or(&[][..], |layer| &layer.spans);
     if has_no_news(unit) {
         return wire.as_control();
     }
-    let is_chunk = spans.first().is_some_and(|span| is(span, &CHUNK));
+    let is_chunk = first.spans.first().is_some_and(|span| is(span, &CHUNK));
     if wire.payload == 0 {
         return if is_chunk { wire.as_control() } else { wire };
     }

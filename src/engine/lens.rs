@@ -278,6 +278,8 @@ fn joining(conn: &Conn) -> Option<Joining<'static>> {
     };
     Some(match &conn.state {
         State::Head { .. } => Joining::Between,
+        // What has begun may be a secret, of which only the end would be seen.
+        State::Body(incoming) if incoming.body.is_in_field() => return None,
         State::Body(incoming) => Joining::Content(Some(incoming.body)),
         State::Mech(Mech::Sse(_)) => stream("text/event-stream", Coding::UntilClose),
         State::Mech(Mech::Iframe(iframe)) => stream("text/html", iframe.coding()),

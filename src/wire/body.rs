@@ -73,6 +73,11 @@ impl Body {
         }
     }
 
+    /// Whether what comes next goes on with a trailer field that has begun.
+    pub const fn is_in_field(&self) -> bool {
+        matches!(self, Self::Chunked(decoder) if decoder.is_in_field())
+    }
+
     /// Whether nothing is still to come.
     pub fn is_empty(&self) -> bool {
         match self {

@@ -93,6 +93,11 @@ impl Decoder {
         step
     }
 
+    /// Whether what comes next goes on with a trailer field that has begun.
+    pub const fn is_in_field(&self) -> bool {
+        matches!(self.state, State::Name | State::Value | State::LineLf)
+    }
+
     /// Whether the last chunk and the trailer section are complete.
     pub fn is_done(&self) -> bool {
         self.state == State::Done

@@ -93,6 +93,19 @@ fn who_was_there_before_is_shown_from_here_on() {
 }
 
 #[test]
+fn a_secret_of_which_the_beginning_was_not_seen_is_not_shown() {
+    let mut world = World::new();
+    let head = "POST /c/news HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
+    world.tell("sender", format!("{head}1\r\na\r\n0\r\nAuthori"));
+    look(&mut world, EVENTS);
+    world.tell("sender", "zation: s3cret\r\n\r\n");
+    world.turn();
+    let said = text(&world, "viewer");
+    assert!(!said.contains("s3cret") && !said.contains("733363726574"), "{said}");
+    assert!(text(&world, "sender").starts_with("HTTP/1.1 202"));
+}
+
+#[test]
 fn a_viewers_own_connection_is_left_out_unless_it_wants_to_see_it() {
     let mut world = viewed(EVENTS);
     world.tell("viewer", "");
