@@ -154,23 +154,23 @@ impl Conn {
             // What was accepted and says nothing is no better than a slow head.
             State::Head { since, .. } if !self.heard => since.after(limits.head_us_max),
             State::Head { since, .. } => since.after(limits.keep_alive_us_max),
-            State::Body(incoming) => incoming.deadline(),
+            State::Body(incoming) => incoming.deadline(limits),
             State::Mech(mech) => mech.deadline(),
             State::Lingering { until, .. } => *until,
             State::Asking(asked) => asked.at.after(limits.head_us_max),
             State::Gone => Instant::NEVER,
         };
-        own.min(self.stall_deadline())
+        own.min(self.stall_deadline(limits))
     }
 
     /// When queued bytes must have made some progress.
-    pub fn stall_deadline(&self) -> Instant {
-        self.blocked.after(limits::STALL_US_MAX)
+    pub fn stall_deadline(&self, limits: &Limits) -> Instant {
+        self.blocked.after(limits.stall_us_max)
     }
 
     /// Whether so much waits for the socket that nothing should be added by parsing on.
     pub const fn is_full(&self) -> bool {
-        self.queue.bytes() > limits::QUEUE_BYTES_PAUSE
+        self.queue.bytes() > limits::QUEUE_BYTES_PAUSE as u64
     }
 
     /// Whether its input is left in the kernel for now: unsent answers, or requests that wait
@@ -260,12 +260,12 @@ impl Conn {
 impl Incoming {
     /// The nearer of two: a pause that is too long, or a pace that is too slow. A trickle would
     /// hold a buffer for hours otherwise.
-    fn deadline(&self) -> Instant {
+    fn deadline(&self, limits: &Limits) -> Instant {
         let earned_us = (self.content.len() as u64)
             .saturating_mul(SECOND_US)
-            .saturating_div(limits::BODY_BYTES_PER_S_MIN);
-        let pace = self.since.after(limits::BODY_PAUSE_US_MAX).after(earned_us);
-        self.last.after(limits::BODY_PAUSE_US_MAX).min(pace)
+            .saturating_div(limits.body_bytes_per_s_min.max(1) as u64);
+        let pace = self.since.after(limits.body_pause_us_max).after(earned_us);
+        self.last.after(limits.body_pause_us_max).min(pace)
     }
 }
 
@@ -289,6 +289,6 @@ mod tests {
         conn.heard = true;
         assert_eq!(conn.deadline(&limits).us(), limits.keep_alive_us_max);
         conn.blocked = Instant::from_us(3);
-        assert_eq!(conn.deadline(&limits).us(), limits::STALL_US_MAX + 3);
+        assert_eq!(conn.deadline(&limits).us(), limits.stall_us_max + 3);
     }
 }

@@ -36,6 +36,7 @@ use crate::origin::Origins;
 use crate::queue::Queue;
 use crate::timer::{Timers, Waiter};
 use crate::wire::date::Date;
+use crate::wire::head;
 
 /// What a server is set to.
 #[derive(Clone, Debug, Default)]
@@ -94,6 +95,8 @@ struct Turn {
     now: Now,
     date: Date,
     limits: Limits,
+    /// How much a request head may be.
+    bounds: head::Bounds,
     /// What the mechanism in hand wants done; empty between calls.
     acts: Vec<Act>,
 }
@@ -174,6 +177,7 @@ impl Engine {
                 now,
                 date: Date::at(now.unix_s()),
                 limits: config.limits,
+                bounds: head::Bounds::from(&config.limits),
                 acts: Vec::new(),
             },
             origins: config.origins,

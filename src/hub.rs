@@ -177,11 +177,9 @@ impl Hub {
         }
     }
 
-    /// Whether `name` may name a channel: non-empty, at most 255 bytes, no control characters.
-    pub fn may_name(name: &str) -> bool {
-        !name.is_empty()
-            && name.len() <= limits::CHANNEL_BYTES_MAX
-            && !name.chars().any(char::is_control)
+    /// Whether `name` may name a channel: not empty, no longer than that, no control characters.
+    pub fn may_name(name: &str, bytes_max: usize) -> bool {
+        !name.is_empty() && name.len() <= bytes_max && !name.chars().any(char::is_control)
     }
 
     /// The channel of that name, if anybody has named it before.
@@ -199,7 +197,7 @@ impl Hub {
         if let Some(key) = self.find(name) {
             return Ok(key);
         }
-        if !Self::may_name(name) {
+        if !Self::may_name(name, self.limits.channel_bytes_max) {
             return Err(HubError::NameRefused);
         }
         self.make(name, now)
@@ -217,7 +215,7 @@ impl Hub {
     }
 
     fn make(&mut self, name: &str, now: Now) -> Result<ChannelKey, HubError> {
-        if self.channels.len() >= limits::CHANNELS_MAX && !self.make_room() {
+        if self.channels.len() >= self.limits.channels_max && !self.make_room() {
             return Err(HubError::Full);
         }
         let name: Arc<str> = Arc::from(name);
@@ -262,7 +260,7 @@ impl Hub {
         }
         self.soil(key);
         self.arm(key);
-        if self.bytes > limits::HISTORY_ALL_BYTES_MAX {
+        if self.bytes > self.limits.history_all_bytes_max {
             self.forget_idlest(key);
         }
         Some(Receipt { id, bytes, subscribers })
@@ -453,7 +451,7 @@ impl Hub {
             .map(|(key, channel)| (!channel.is_forgettable(), channel.used, key))
             .collect();
         idle.sort_unstable();
-        idle.truncate(limits::CHANNELS_FORGOTTEN);
+        idle.truncate((self.limits.channels_max / limits::ROOM_PARTS).max(1));
         for (_, _, key) in &idle {
             self.remove(*key);
         }
@@ -468,8 +466,9 @@ impl Hub {
             .map(|(key, channel)| (channel.used, key))
             .collect();
         idle.sort_unstable();
+        let all_max = self.limits.history_all_bytes_max;
         for (_, key) in idle {
-            if self.bytes <= limits::HISTORY_ALL_BYTES_LEFT {
+            if self.bytes <= all_max - all_max / limits::ROOM_PARTS {
                 return;
             }
             if let Some(channel) = self.channels.get_mut(key.0 as usize) {

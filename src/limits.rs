@@ -1,10 +1,15 @@
 //! Every bound of the server, with its unit, its reason and what trusted servers do.
 //!
-//! Constants hold for every server; [`Limits`] are those that a flag may set.
+//! Constants hold for every server; [`Limits`] are those that a flag may set, and begin as the
+//! constants of the same name. The unit stands in each name: bytes, microseconds, or a count.
+
+mod settings;
+
+pub use settings::{Limits, Measure, SETTINGS, Setting};
 
 use crate::clock::SECOND_US;
 
-/// A line of `pushscope serve --print-limits`.
+/// A bound that no flag sets: a line of `pushscope serve --print-limits`.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
     /// The constant's name, unit last.
@@ -49,7 +54,7 @@ pub const HEAD_US_MAX: u64 = 10 * SECOND_US;
 /// Time between two reads of a body. Beyond: 408.
 pub const BODY_PAUSE_US_MAX: u64 = 10 * SECOND_US;
 /// Bytes a second that a body must bring once [`BODY_PAUSE_US_MAX`] has passed. Slower: 408.
-pub const BODY_BYTES_PER_S_MIN: u64 = 4 * 1024;
+pub const BODY_BYTES_PER_S_MIN: usize = 4 * 1024;
 /// Time that a kept-alive connection may stay silent (nginx 75 s).
 pub const KEEP_ALIVE_US_MAX: u64 = 60 * SECOND_US;
 /// Bytes that a refused peer may still send, dropped unread (RFC 9112 §9.6).
@@ -58,10 +63,18 @@ pub const LINGER_BYTES_MAX: u64 = 1024 * 1024;
 pub const LINGER_US_MAX: u64 = 2 * SECOND_US;
 /// Time in which queued bytes must make some progress (NATS 10 s, EMQX 15 s). Beyond: closed.
 pub const STALL_US_MAX: u64 = 15 * SECOND_US;
-/// Bytes queued for one connection: no message is added beyond, the connection is closed instead.
-pub const QUEUE_BYTES_MAX: u64 = 1024 * 1024;
+/// Bytes queued for one connection that make a slow reader of it at once (Centrifugo 1 MiB, Redis
+/// 32 MB): no message is added beyond.
+pub const QUEUE_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes queued for one connection that make a slow reader of it after [`QUEUE_SOFT_US_MAX`].
+pub const QUEUE_SOFT_BYTES: usize = 256 * 1024;
+/// Time for which so much may be queued (Redis 60 s, for 8 MB).
+pub const QUEUE_SOFT_US_MAX: u64 = 10 * SECOND_US;
+/// Bytes queued for all connections: the bound of one, times 20,000, is 20 GiB. Beyond, the longest
+/// queue is closed (Redis `maxmemory-clients`).
+pub const QUEUE_ALL_BYTES_MAX: usize = 1024 * 1024 * 1024;
 /// Bytes queued beyond which a connection is not read: 30,000 unread requests must cost nothing.
-pub const QUEUE_BYTES_PAUSE: u64 = 64 * 1024;
+pub const QUEUE_BYTES_PAUSE: usize = 64 * 1024;
 /// Bytes of later requests kept behind a parked one before the connection is not read.
 pub const PIPELINE_BYTES_MAX: usize = 64 * 1024;
 /// Bytes that a peer may send on a one-way stream, where they mean nothing, before it is closed.
@@ -77,12 +90,12 @@ pub const HEARTBEAT_US: u64 = 15 * SECOND_US;
 pub const HEARTBEAT_GRAIN_US: u64 = SECOND_US;
 /// Silence of a WebSocket before a ping (socket.io, Centrifugo 25 s): under 60 s of proxies.
 pub const PING_US: u64 = 25 * SECOND_US;
-/// Pings that may stay unanswered.
-pub const PINGS_MISSED_MAX: u8 = 2;
+/// Time for an answer to a ping, from the first that has none: two of them may stay unanswered.
+pub const PONG_US_MAX: u64 = 2 * PING_US;
 /// Time for the peer's half of a closing handshake.
 pub const CLOSE_US_MAX: u64 = 2 * SECOND_US;
 /// Fragments of one WebSocket message: an empty one costs CPU and carries nothing. Beyond: 1008.
-pub const FRAGMENTS_MAX: u32 = 4_096;
+pub const FRAGMENTS_MAX: usize = 4_096;
 /// The reconnection time that SSE announces when the server drains.
 pub const RETRY_MS: u64 = 3_000;
 /// `Retry-After` of a 503.
@@ -106,10 +119,9 @@ pub const HISTORY_ALL_BYTES_MAX: usize = 256 * 1024 * 1024;
 pub const CHANNELS_MAX: usize = 100_000;
 /// Time after which a channel that was only ever named is forgotten.
 pub const CHANNEL_IDLE_US: u64 = 60 * SECOND_US;
-/// Channels forgotten at once when there are too many: the search for them is paid once.
-pub const CHANNELS_FORGOTTEN: usize = CHANNELS_MAX / 16;
-/// Payload bytes that stay when logs had to forget: the search for them is paid once.
-pub const HISTORY_ALL_BYTES_LEFT: usize = HISTORY_ALL_BYTES_MAX / 16 * 15;
+/// Where there is too much, one in so many parts gives way at once - channels, messages in all
+/// channels, bytes in all queues: the search for them is paid once.
+pub const ROOM_PARTS: usize = 16;
 /// Messages of a channel that may wait for the end of a turn, to leave together.
 pub const PENDING_MAX: usize = 64;
 /// Bytes of a message that does not wait for the end of a turn.
@@ -250,54 +262,30 @@ const _: () =
     assert!(LENS_UNIT_BYTES_MAX <= DISSECT_UNIT_BYTES_MAX, "units are shown as dissected");
 const _: () = assert!(EXPLAIN_AHEAD_BYTES_MAX <= EXPLAIN_HELD_BYTES_MAX, "one waits within all");
 
-/// Every bound above, for `pushscope serve --print-limits`.
-pub const TABLE: &[Row] = &[
-    row("head_bytes_max", HEAD_BYTES_MAX as u64),
-    row("target_bytes_max", TARGET_BYTES_MAX as u64),
-    row("fields_max", FIELDS_MAX as u64),
+/// Every bound above that no flag sets, for `pushscope serve --print-limits`.
+pub const FIXED: &[Row] = &[
     row("empty_lines_max", EMPTY_LINES_MAX as u64),
     row("method_bytes_max", METHOD_BYTES_MAX as u64),
     row("segments_max", SEGMENTS_MAX as u64),
     row("chunk_size_digits_max", CHUNK_SIZE_DIGITS_MAX as u64),
-    row("message_bytes_max", MESSAGE_BYTES_MAX as u64),
     row("chunk_overhead_bytes_max", CHUNK_OVERHEAD_BYTES_MAX as u64),
     row("trailer_bytes_max", TRAILER_BYTES_MAX as u64),
     row("trailer_fields_max", TRAILER_FIELDS_MAX as u64),
-    row("channel_bytes_max", CHANNEL_BYTES_MAX as u64),
     row("event_name_bytes_max", EVENT_NAME_BYTES_MAX as u64),
     row("query_pairs_max", QUERY_PAIRS_MAX as u64),
-    row("head_us_max", HEAD_US_MAX),
-    row("body_pause_us_max", BODY_PAUSE_US_MAX),
-    row("body_bytes_per_s_min", BODY_BYTES_PER_S_MIN),
-    row("keep_alive_us_max", KEEP_ALIVE_US_MAX),
     row("linger_bytes_max", LINGER_BYTES_MAX),
     row("linger_us_max", LINGER_US_MAX),
-    row("stall_us_max", STALL_US_MAX),
-    row("queue_bytes_max", QUEUE_BYTES_MAX),
-    row("queue_bytes_pause", QUEUE_BYTES_PAUSE),
+    row("queue_bytes_pause", QUEUE_BYTES_PAUSE as u64),
     row("pipeline_bytes_max", PIPELINE_BYTES_MAX as u64),
     row("stream_input_bytes_max", STREAM_INPUT_BYTES_MAX as u64),
-    row("park_us", PARK_US),
-    row("park_us_max", PARK_US_MAX),
-    row("heartbeat_us", HEARTBEAT_US),
     row("heartbeat_grain_us", HEARTBEAT_GRAIN_US),
-    row("ping_us", PING_US),
-    row("pings_missed_max", PINGS_MISSED_MAX as u64),
-    row("close_us_max", CLOSE_US_MAX),
-    row("fragments_max", FRAGMENTS_MAX as u64),
     row("retry_ms", RETRY_MS),
     row("retry_after_s", RETRY_AFTER_S),
     row("order_us", ORDER_US),
     row("order_resume_us", ORDER_RESUME_US),
     row("padding_bytes", PADDING_BYTES as u64),
-    row("history_messages_max", HISTORY_MESSAGES_MAX as u64),
-    row("history_bytes_max", HISTORY_BYTES_MAX as u64),
-    row("history_us_max", HISTORY_US_MAX),
-    row("history_all_bytes_max", HISTORY_ALL_BYTES_MAX as u64),
-    row("channels_max", CHANNELS_MAX as u64),
     row("channel_idle_us", CHANNEL_IDLE_US),
-    row("channels_forgotten", CHANNELS_FORGOTTEN as u64),
-    row("history_all_bytes_left", HISTORY_ALL_BYTES_LEFT as u64),
+    row("room_parts", ROOM_PARTS as u64),
     row("pending_max", PENDING_MAX as u64),
     row("pending_bytes_max", PENDING_BYTES_MAX as u64),
     row("witness_us_each", WITNESS_US_EACH),
@@ -329,7 +317,6 @@ pub const TABLE: &[Row] = &[
     row("tcp_keepalive_interval_s", TCP_KEEPALIVE_INTERVAL_S),
     row("tcp_keepalive_probes", TCP_KEEPALIVE_PROBES as u64),
     row("accept_failures_max", ACCEPT_FAILURES_MAX as u64),
-    row("drain_us_max", DRAIN_US_MAX),
     row("client_connect_us_max", CLIENT_CONNECT_US_MAX),
     row("client_answer_us_max", CLIENT_ANSWER_US_MAX),
     row("client_content_bytes_max", CLIENT_CONTENT_BYTES_MAX as u64),
@@ -339,57 +326,4 @@ pub const TABLE: &[Row] = &[
 
 const fn row(name: &'static str, value: u64) -> Row {
     Row { name, value }
-}
-
-/// The bounds that a flag may set.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Limits {
-    /// See [`MESSAGE_BYTES_MAX`].
-    pub message_bytes_max: usize,
-    /// See [`HISTORY_MESSAGES_MAX`].
-    pub history_messages_max: usize,
-    /// See [`HISTORY_BYTES_MAX`].
-    pub history_bytes_max: usize,
-    /// See [`HISTORY_US_MAX`].
-    pub history_us_max: u64,
-    /// See [`HEARTBEAT_US`].
-    pub heartbeat_us: u64,
-    /// See [`PING_US`].
-    pub ping_us: u64,
-    /// See [`PARK_US`].
-    pub park_us: u64,
-    /// See [`HEAD_US_MAX`].
-    pub head_us_max: u64,
-    /// See [`KEEP_ALIVE_US_MAX`].
-    pub keep_alive_us_max: u64,
-    /// See [`DRAIN_US_MAX`].
-    pub drain_us_max: u64,
-}
-
-impl Limits {
-    /// Bytes queued for one connection beyond which no message is added: one message of any size
-    /// may wait, two of the largest may not.
-    pub const fn queue_bytes_max(&self) -> u64 {
-        if self.message_bytes_max as u64 > QUEUE_BYTES_MAX {
-            return self.message_bytes_max as u64;
-        }
-        QUEUE_BYTES_MAX
-    }
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            message_bytes_max: MESSAGE_BYTES_MAX,
-            history_messages_max: HISTORY_MESSAGES_MAX,
-            history_bytes_max: HISTORY_BYTES_MAX,
-            history_us_max: HISTORY_US_MAX,
-            heartbeat_us: HEARTBEAT_US,
-            ping_us: PING_US,
-            park_us: PARK_US,
-            head_us_max: HEAD_US_MAX,
-            keep_alive_us_max: KEEP_ALIVE_US_MAX,
-            drain_us_max: DRAIN_US_MAX,
-        }
-    }
 }

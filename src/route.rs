@@ -306,7 +306,7 @@ impl Request<'_, '_> {
             Place::SocketPublish => {
                 Call::SocketPublish(self.channel_in("userId")?, self.required("message")?)
             }
-            Place::Payback => Call::Payback(order(&self.channel_in("payid")?)?),
+            Place::Payback => Call::Payback(self.order()?),
             Place::Count => Call::Count(self.channel()?),
             Place::MarkRead => Call::MarkRead(self.channel()?, self.upto()?),
             Place::Received => Call::Received(self.channel()?),
@@ -374,7 +374,7 @@ impl Request<'_, '_> {
         let channel = match address {
             Address::Echo | Address::Inspector { .. } => None,
             Address::Chat => Some(CHAT.to_owned()),
-            Address::Order => Some(order(&self.channel_in("payid")?)?),
+            Address::Order => Some(self.order()?),
             Address::Article if self.names == [None; 2] => Some(ARTICLE_USER.to_owned()),
             Address::Canonical | Address::Article => Some(self.channel()?),
         };
@@ -414,15 +414,27 @@ impl Request<'_, '_> {
     fn park_us(&self) -> Result<u64, Refusal> {
         let Some(text) = self.query("timeout")? else { return Ok(self.limits.park_us) };
         let seconds = decimal(&text).ok_or(Fault::TimeoutRefused)?;
-        Ok(seconds.saturating_mul(crate::clock::SECOND_US).min(limits::PARK_US_MAX))
+        Ok(seconds.saturating_mul(crate::clock::SECOND_US).min(self.limits.park_us_max))
     }
 
     fn channel(&self) -> Result<String, Refusal> {
-        named(self.names[0].unwrap_or_default())
+        self.named(self.names[0].unwrap_or_default())
     }
 
     fn channel_in(&self, parameter: &str) -> Result<String, Refusal> {
-        named(&self.required(parameter)?)
+        self.named(&self.required(parameter)?)
+    }
+
+    /// An order's channel: its messages are nobody's inbox.
+    fn order(&self) -> Result<String, Refusal> {
+        self.named(&format!("order/{}", self.channel_in("payid")?))
+    }
+
+    fn named(&self, name: &str) -> Result<String, Refusal> {
+        match Hub::may_name(name, self.limits.channel_bytes_max) {
+            true => Ok(name.to_owned()),
+            false => Err(Fault::ChannelRefused.into()),
+        }
     }
 
     fn required(&self, parameter: &str) -> Result<String, Refusal> {
@@ -450,15 +462,6 @@ impl Request<'_, '_> {
         }
         Ok(Some(Arc::from(name)))
     }
-}
-
-fn named(name: &str) -> Result<String, Refusal> {
-    if Hub::may_name(name) { Ok(name.to_owned()) } else { Err(Fault::ChannelRefused.into()) }
-}
-
-/// An order's channel: its messages are nobody's inbox.
-fn order(payid: &str) -> Result<String, Refusal> {
-    named(&format!("order/{payid}"))
 }
 
 /// `"id"` or `W/"id"` (RFC 9110 §8.8.3).

@@ -210,7 +210,7 @@ fn lines_are_messages_and_bytes_stay_bytes() {
 fn exit_codes_say_what_happened() {
     let server = Server::start();
     let url = server.url.as_str();
-    let cases: [(i32, &str, &[&str]); 12] = [
+    let cases: [(i32, &str, &[&str]); 14] = [
         (0, "", &["--help"]),
         (0, "", &["serve", "--print-limits"]),
         (1, "is in use", &["serve", "--listen", &server.authority]),
@@ -220,7 +220,9 @@ fn exit_codes_say_what_happened() {
         (2, "TLS is not spoken yet", &["sub", "https://127.0.0.1", "c"]),
         (2, "which channel?", &["sub", "http://127.0.0.1"]),
         (2, "--origin", &["serve", "--origin", "shop.example"]),
-        (2, "at most 120 seconds", &["serve", "--park-s", "121"]),
+        (2, "--park-s must not be more", &["serve", "--park-s", "121"]),
+        (2, "at least 0.000001", &["serve", "--stall-s-max", "0"]),
+        (2, "at most 64KiB", &["serve", "--head-bytes-max", "65KiB"]),
         (2, "one of poll, long_poll", &["sub", "c", "--as", "smoke"]),
         (124, "the time is over", &["sub", url, "c", "--timeout", "0.05"]),
     ];

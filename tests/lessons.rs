@@ -12,6 +12,8 @@ mod inspect;
 mod learn;
 #[path = "lessons/ledger.rs"]
 mod ledger;
+#[path = "lessons/limits.rs"]
+mod limits;
 #[path = "lessons/messages.rs"]
 mod messages;
 #[path = "lessons/obligations.rs"]

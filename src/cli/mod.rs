@@ -1,5 +1,6 @@
 //! The command line: the only code that prints and exits.
 
+mod bounds;
 mod config;
 mod cost;
 mod explain;

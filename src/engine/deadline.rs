@@ -49,7 +49,7 @@ impl Engine {
             return;
         }
         conn.armed = Instant::NEVER;
-        if conn.stall_deadline() <= now {
+        if conn.stall_deadline(&limits) <= now {
             return self.vanish(token.index, Farewell::Reset);
         }
         if conn.deadline(&limits) <= now {

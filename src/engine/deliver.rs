@@ -18,7 +18,7 @@ impl Engine {
         let before = self.ledger.run();
         let mut frames = Frames::default();
         let now = self.turn.now;
-        let queue_bytes_max = self.turn.limits.queue_bytes_max();
+        let queue_bytes_max = self.turn.limits.hard_bytes_max();
         let Some(Pending { batch, subscribers, census }) = self.hub.pending(key, now) else {
             return;
         };
@@ -42,7 +42,7 @@ impl Engine {
                     let leave = if act == Act::Done { Leave::Done } else { Leave::Close };
                     self.leaving.push((token.index, leave));
                 }
-                self.crowded |= conn.queue.bytes() > limits::QUEUE_BYTES_PAUSE;
+                self.crowded |= conn.queue.bytes() > limits::QUEUE_BYTES_PAUSE as u64;
                 if !conn.dirty && !conn.queue.is_empty() {
                     conn.dirty = true;
                     self.dirty.push(*token);

@@ -15,6 +15,7 @@ use crate::site::Page;
 use crate::wire::body::Body;
 use crate::wire::cursor::Parse;
 use crate::wire::head::{self, Head};
+use crate::wire::span::Silent;
 use crate::wire::ws_handshake::HandshakeError;
 
 impl Engine {
@@ -63,7 +64,7 @@ impl Engine {
             *since = now;
         }
         let mut room = head::room();
-        match head::parse(bytes, scan, &mut room) {
+        match head::parse_within(bytes, &self.turn.bounds, scan, &mut room, &mut Silent) {
             Ok(Parse::Partial) => Step::Wait,
             Ok(Parse::Complete(head, length)) => {
                 self.request(index, &head, length);
@@ -160,7 +161,7 @@ impl Engine {
     }
 
     fn await_content(&mut self, index: u32, call: Call, manner: Manner, head: &Head<'_, '_>) {
-        let body = match Body::new(head.content, self.turn.limits.message_bytes_max) {
+        let body = match Body::new(head.content, self.turn.limits.content_bytes_max()) {
             Ok(body) => body,
             Err(error) => {
                 let manner = Manner { keep_alive: false, ..manner };

@@ -331,7 +331,10 @@ impl World {
             let queued = conn.queue.bytes();
             assert!(conn.account.balances(queued), "{:?}, {queued} queued", conn.account);
             assert!(conn.is_parsed(), "{:?}", conn.account);
-            assert!(queued <= limits::QUEUE_BYTES_MAX + QUEUE_BYTES_SPARE, "{queued} queued");
+            assert!(
+                queued <= limits::QUEUE_BYTES_MAX as u64 + QUEUE_BYTES_SPARE,
+                "{queued} queued"
+            );
             assert!(conn.tail.len() < limits::PIPELINE_BYTES_MAX + limits::READ_BUFFER_BYTES);
             let deadline = conn.deadline(&self.limits);
             assert!(deadline < Instant::NEVER, "no deadline: {:?}", conn.state);

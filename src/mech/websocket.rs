@@ -28,17 +28,21 @@
 //!
 //! Read beside it: `sse.rs`, which has lines where this has frames.
 
+mod frames;
+
+pub use frames::encode;
+
 use crate::clock::Instant;
-use crate::cost::Bytes;
 use crate::event::{Batch, Payload};
 use crate::fault::Fault;
-use crate::frame::{Encoding, Frame, Frames};
+use crate::frame::{Encoding, Frames};
 use crate::id::{ChannelKey, Kind};
 use crate::limits;
 use crate::mech::mould::{Act, Address, Card, Cost, Costs, Door, Dress, Mechanism, Out, Why};
-use crate::wire::ws_frame::{self, CloseCode, FrameHead, Opcode, Role, encode_frame};
+use crate::wire::ws_frame::{self, CloseCode, Opcode, Role};
 use crate::wire::ws_message::{Assembler, Message};
 use crate::wire::{json, ws_handshake};
+use frames::{echo, send_control};
 
 /// A WebSocket.
 #[derive(Debug)]
@@ -48,7 +52,8 @@ pub struct WebSocket {
     pub dress: Dress,
     state: State,
     then: Use,
-    pings_missed: u8,
+    /// When the first ping left that nothing has answered; never, if there is none.
+    unanswered: Instant,
     deadline: Instant,
 }
 
@@ -107,7 +112,8 @@ impl Mechanism for WebSocket {
             (_, None) => Use::Echo,
         };
         let (assembler, deadline) = (Assembler::new(Role::Client), out.ping_at());
-        let socket = Self { assembler, dress, state: State::Open, then, pings_missed: 0, deadline };
+        let unanswered = Instant::NEVER;
+        let socket = Self { assembler, dress, state: State::Open, then, unanswered, deadline };
         socket.greet(door, out);
         if !door.replay.events.is_empty() {
             out.share(&encode(&door.replay, dress));
@@ -117,11 +123,11 @@ impl Mechanism for WebSocket {
     }
 
     fn receive(&mut self, bytes: &[u8], out: &mut Out<'_>) -> Result<usize, Fault> {
-        let received = self.assembler.receive(bytes, out.limits.message_bytes_max)?;
+        let received = self.assembler.receive(bytes, out.limits)?;
         out.parsed(received.parsed);
         if self.state == State::Open {
             // Whatever arrives shows that the peer lives.
-            self.pings_missed = 0;
+            self.unanswered = Instant::NEVER;
             self.deadline = out.ping_at();
         }
         match received.message {
@@ -151,13 +157,16 @@ impl Mechanism for WebSocket {
         }
         // Behind what is not read yet a ping would only wait: the stall deadline judges that.
         if out.queue.is_empty() {
-            if self.pings_missed >= limits::PINGS_MISSED_MAX {
+            if self.unanswered.after(out.limits.pong_us_max) <= out.now.at {
                 return Err(Fault::PongMissing);
             }
-            self.pings_missed += 1;
+            self.unanswered = self.unanswered.min(out.now.at);
             send_control(Opcode::Ping, b"", out);
         }
-        self.deadline = out.ping_at();
+        // Between the last ping that is waited for and the end of waiting none is of use.
+        let (next, late) = (out.ping_at(), self.unanswered.after(out.limits.pong_us_max));
+        let is_last = late > out.now.at && late <= next.after(limits::HEARTBEAT_GRAIN_US);
+        self.deadline = if is_last { late } else { next };
         Ok(())
     }
 
@@ -233,7 +242,7 @@ impl WebSocket {
         ws_frame::encode_close(code, reason, &mut bytes);
         out.send_control(bytes);
         self.state = State::Closing;
-        self.deadline = out.now.at.after(limits::CLOSE_US_MAX);
+        self.deadline = out.now.at.after(out.limits.close_us_max);
     }
 
     /// The peer's close frame: echo its code, unless ours is out already, and close.
@@ -247,48 +256,6 @@ impl WebSocket {
         // RFC 6455 §7.1.1: the server closes the TCP connection first.
         out.act(Act::Close);
     }
-}
-
-/// One frame per message.
-pub fn encode(batch: &Batch<'_>, dress: Dress) -> Frame {
-    let mut bytes = Vec::with_capacity(batch.room());
-    let mut made = Bytes::default();
-    for event in batch.events {
-        let (before, payload) = (bytes.len(), event.payload.bytes());
-        match (dress, &event.payload) {
-            (Dress::Bare, Payload::Text(_)) => encode_frame(Opcode::Text, payload, &mut bytes),
-            (Dress::Bare, Payload::Binary(_)) => encode_frame(Opcode::Binary, payload, &mut bytes),
-            (Dress::Envelope, _) => {
-                let mut message = Vec::new();
-                json::encode_message(event, &mut message);
-                encode_frame(Opcode::Text, &message, &mut bytes);
-            }
-        }
-        made += Bytes::wrapped(bytes.len() - before, payload.len());
-    }
-    Frame::new(Kind::WebSocket, bytes, made, batch)
-}
-
-/// The same message back: a long one's buffer becomes the payload of our frame, uncopied.
-fn echo(opcode: Opcode, payload: Vec<u8>, out: &mut Out<'_>) {
-    let length = payload.len();
-    let mut bytes =
-        Vec::with_capacity(ws_frame::head_bytes(length) + length.min(limits::ECHO_BYTES_COPIED));
-    let head = FrameHead { fin: true, opcode, masking_key: None, length: length as u64 };
-    ws_frame::encode(head, &mut bytes);
-    out.account.made += Bytes::framing(bytes.len()) + Bytes::wrapped(length, length);
-    if length <= limits::ECHO_BYTES_COPIED {
-        bytes.extend_from_slice(&payload);
-        return out.queue.push(bytes.into());
-    }
-    out.queue.push(bytes.into());
-    out.queue.push(payload.into());
-}
-
-fn send_control(opcode: Opcode, payload: &[u8], out: &mut Out<'_>) {
-    let mut bytes = Vec::with_capacity(ws_frame::head_bytes(payload.len()) + payload.len());
-    encode_frame(opcode, payload, &mut bytes);
-    out.send_control(bytes);
 }
 
 /// Messages in their JSON envelope, as with `?envelope=json`.
@@ -375,7 +342,7 @@ mod tests {
         let mut stage = Stage::new();
         let mut socket = stage.open::<WebSocket>(REQUEST).unwrap();
         stage.said();
-        for _ in 0..limits::PINGS_MISSED_MAX {
+        for _ in 0..limits::PONG_US_MAX / limits::PING_US {
             stage.tick(&mut socket).unwrap();
             assert_eq!(stage.said(), "\\x89\\x00");
         }

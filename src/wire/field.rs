@@ -6,7 +6,10 @@ use httparse::Header;
 use memchr::memchr;
 
 use crate::id;
-use crate::limits::{FIELDS_MAX, HEAD_BYTES_MAX};
+use crate::limits::{
+    EMPTY_LINES_MAX, FIELDS_MAX, HEAD_BYTES_MAX, Limits, METHOD_BYTES_MAX, PIPELINE_BYTES_MAX,
+    TARGET_BYTES_MAX,
+};
 use crate::wire::span::Recorder;
 
 pub mod fields;
@@ -200,6 +203,43 @@ impl Framing {
     }
 }
 
+/// How much a head may be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Bounds {
+    /// Bytes of the head.
+    pub head_bytes: usize,
+    /// Bytes of the request target; less than those of the head.
+    pub target_bytes: usize,
+    /// Field lines; there is never room for more than [`FIELDS_MAX`].
+    pub fields: usize,
+}
+
+impl Bounds {
+    /// What of `bytes` may belong to the head.
+    pub(super) fn window<'b>(&self, bytes: &'b [u8]) -> &'b [u8] {
+        bytes.get(..self.head_bytes).unwrap_or(bytes)
+    }
+}
+
+/// What every server takes that is not told otherwise.
+pub const BOUNDS: Bounds =
+    Bounds { head_bytes: HEAD_BYTES_MAX, target_bytes: TARGET_BYTES_MAX, fields: FIELDS_MAX };
+
+/// Bytes in front of the first field line, besides the target: empty lines, method, version.
+pub(super) const REQUEST_LINE_BYTES: usize = 2 * EMPTY_LINES_MAX + METHOD_BYTES_MAX + 16;
+
+impl From<&Limits> for Bounds {
+    /// What is too long in the first line is refused before the head is.
+    fn from(limits: &Limits) -> Self {
+        let rest = limits.head_bytes_max.saturating_sub(REQUEST_LINE_BYTES);
+        Self {
+            head_bytes: limits.head_bytes_max.min(PIPELINE_BYTES_MAX),
+            target_bytes: limits.target_bytes_max.min(rest),
+            fields: limits.fields_max.min(FIELDS_MAX),
+        }
+    }
+}
+
 /// Where the search for the blank line stands, so that no byte is searched twice.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct Lines {
@@ -217,9 +257,10 @@ impl Lines {
     pub(super) fn advance(
         &mut self,
         head: &[u8],
+        bounds: &Bounds,
         rec: &mut impl Recorder,
     ) -> Result<Option<usize>, FieldError> {
-        let window = window(head);
+        let window = bounds.window(head);
         while let Some(distance) = memchr(b'\n', window.get(self.at..).unwrap_or_default()) {
             let end = self.at + distance;
             let line = window.get(self.from..end).and_then(|line| line.strip_suffix(b"\r"));
@@ -233,12 +274,12 @@ impl Lines {
             let value_at = check(line)?;
             record_line(line, value_at, rec);
             self.count += 1;
-            if self.count > FIELDS_MAX {
+            if self.count > bounds.fields {
                 return Err(FieldError::LinesTooMany);
             }
         }
         self.at = window.len();
-        if self.at == HEAD_BYTES_MAX { Err(FieldError::HeadTooLong) } else { Ok(None) }
+        if self.at >= bounds.head_bytes { Err(FieldError::HeadTooLong) } else { Ok(None) }
     }
 }
 
@@ -261,9 +302,9 @@ pub enum FieldError {
     SpaceBeforeColon,
     /// A field value holds a control character, such as NUL. RFC 9110 §5.5.
     ValueControl,
-    /// There are more field lines than [`FIELDS_MAX`]. RFC 6585 §5.
+    /// There are more field lines than [`Bounds::fields`]. RFC 6585 §5.
     LinesTooMany,
-    /// The head is longer than [`HEAD_BYTES_MAX`]. RFC 6585 §5.
+    /// The head is longer than [`Bounds::head_bytes`]. RFC 6585 §5.
     HeadTooLong,
     /// Content-Length is not 1 to 19 digits. RFC 9110 §8.6.
     LengthInvalid,
@@ -310,11 +351,6 @@ pub type Room<'b> = [MaybeUninit<Header<'b>>; FIELDS_MAX];
 /// Empty room. Nothing is written: a head pays for the lines that it has.
 pub const fn room<'b>() -> Room<'b> {
     [const { MaybeUninit::uninit() }; FIELDS_MAX]
-}
-
-/// What of `bytes` may belong to the head.
-pub(super) fn window(bytes: &[u8]) -> &[u8] {
-    bytes.get(..HEAD_BYTES_MAX).unwrap_or(bytes)
 }
 
 /// The members of a comma-separated list, empty ones left out. Clause: RFC 9110 §5.6.1.2.

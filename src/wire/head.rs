@@ -2,10 +2,11 @@
 
 use httparse::Status;
 
-use crate::limits::{EMPTY_LINES_MAX, HEAD_BYTES_MAX, METHOD_BYTES_MAX, TARGET_BYTES_MAX};
+use crate::limits::{EMPTY_LINES_MAX, METHOD_BYTES_MAX};
 use crate::wire::cursor::Parse;
-pub use crate::wire::field::{Content, FieldError, Fields, Room, Version, room};
-use crate::wire::field::{Framing, Lines, fields, is, is_tchar, members, window};
+pub use crate::wire::field::{BOUNDS, Bounds, Content, FieldError, Fields, Room, Version, room};
+use crate::wire::field::{Framing, Lines, REQUEST_LINE_BYTES, fields, is, is_tchar, members};
+pub use crate::wire::method::Method;
 use crate::wire::span::{Recorder, Silent};
 use crate::wire::target;
 
@@ -92,7 +93,7 @@ pub fn parse<'b, 'r>(
     scan: &mut Scan,
     room: &'r mut Room<'b>,
 ) -> Result<Parse<Head<'b, 'r>>, HeadError> {
-    parse_recorded(bytes, scan, room, &mut Silent)
+    parse_within(bytes, &BOUNDS, scan, room, &mut Silent)
 }
 
 /// The same, said to a recorder, line by line as they come; after an error, up to the line or the
@@ -103,20 +104,31 @@ pub fn parse_recorded<'b, 'r, R: Recorder>(
     room: &'r mut Room<'b>,
     rec: &mut R,
 ) -> Result<Parse<Head<'b, 'r>>, HeadError> {
-    let mut head = window(bytes);
+    parse_within(bytes, &BOUNDS, scan, room, rec)
+}
+
+/// The same, of a head that may be so much.
+pub fn parse_within<'b, 'r, R: Recorder>(
+    bytes: &'b [u8],
+    bounds: &Bounds,
+    scan: &mut Scan,
+    room: &'r mut Room<'b>,
+    rec: &mut R,
+) -> Result<Parse<Head<'b, 'r>>, HeadError> {
+    let mut head = bounds.window(bytes);
     let is_new = *scan == Scan::default() && !matches!(bytes.first(), Some(b'\r' | b'\n'));
     // The scan alone tells what it finds.
     let first = is_new && !R::ON;
     if !first {
-        match scan.advance(bytes, rec)? {
+        match scan.advance(bytes, bounds, rec)? {
             Some(end) => head = head.get(..end).unwrap_or(head),
             None => return Ok(Parse::Partial),
         }
     }
-    let parsed = parse_whole(head, room);
+    let parsed = parse_whole(head, bounds, room);
     if first && !matches!(parsed, Ok(Parse::Complete(..))) {
         // The scan alone says what is wrong, and where first: so cuts change nothing.
-        if scan.advance(bytes, rec)?.is_none() {
+        if scan.advance(bytes, bounds, rec)?.is_none() {
             return Ok(Parse::Partial);
         }
     }
@@ -135,14 +147,15 @@ impl Scan {
     fn advance(
         &mut self,
         bytes: &[u8],
+        bounds: &Bounds,
         rec: &mut impl Recorder,
     ) -> Result<Option<usize>, HeadError> {
-        let window = window(bytes);
+        let window = bounds.window(bytes);
         if self.place == Place::First {
             self.method(window, rec)?;
         }
         if self.place == Place::Target {
-            self.target(window, rec)?;
+            self.target(window, bounds, rec)?;
         }
         if self.place == Place::Version {
             self.version(window, rec)?;
@@ -150,7 +163,7 @@ impl Scan {
         if self.place != Place::Fields {
             return Ok(None);
         }
-        let end = self.lines.advance(window, rec)?;
+        let end = self.lines.advance(window, bounds, rec)?;
         if end.is_some() {
             rec.leave();
         }
@@ -193,13 +206,18 @@ impl Scan {
         Ok(())
     }
 
-    fn target(&mut self, window: &[u8], rec: &mut impl Recorder) -> Result<(), HeadError> {
+    fn target(
+        &mut self,
+        window: &[u8],
+        bounds: &Bounds,
+        rec: &mut impl Recorder,
+    ) -> Result<(), HeadError> {
         let Lines { at, from, .. } = &mut self.lines;
         let come = window.get(*at..).unwrap_or_default();
         *at += come.iter().take_while(|byte| byte.is_ascii_graphic()).count();
         // RFC 9112 §3: "A server that receives a request-target longer than any URI it wishes to
         // parse MUST respond with a 414 (URI Too Long) status code".
-        if *at - *from > TARGET_BYTES_MAX {
+        if *at - *from > bounds.target_bytes {
             return Err(HeadError::TargetTooLong);
         }
         match window.get(*at) {
@@ -256,64 +274,6 @@ pub(super) enum Place {
     Fields,
 }
 
-/// A request method. Clause: RFC 9110 §9, RFC 5789.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
-pub enum Method {
-    /// Asks for a representation.
-    Get,
-    /// Asks for the head of what GET would answer.
-    Head,
-    /// Hands content to the target.
-    Post,
-    /// Replaces what the target names.
-    Put,
-    /// Removes what the target names.
-    Delete,
-    /// Asks what the target allows.
-    Options,
-    /// Changes parts of what the target names.
-    Patch,
-    /// Asks for the request itself.
-    Trace,
-    /// Asks for a tunnel.
-    Connect,
-    /// Any other token: methods are compared with case.
-    Unknown,
-}
-
-impl Method {
-    /// The method as it stands on the wire; `?`, which is no token, if it is not known.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Get => "GET",
-            Self::Head => "HEAD",
-            Self::Post => "POST",
-            Self::Put => "PUT",
-            Self::Delete => "DELETE",
-            Self::Options => "OPTIONS",
-            Self::Patch => "PATCH",
-            Self::Trace => "TRACE",
-            Self::Connect => "CONNECT",
-            Self::Unknown => "?",
-        }
-    }
-
-    fn of(token: &str) -> Self {
-        match token {
-            "GET" => Self::Get,
-            "HEAD" => Self::Head,
-            "POST" => Self::Post,
-            "PUT" => Self::Put,
-            "DELETE" => Self::Delete,
-            "OPTIONS" => Self::Options,
-            "PATCH" => Self::Patch,
-            "TRACE" => Self::Trace,
-            "CONNECT" => Self::Connect,
-            _ => Self::Unknown,
-        }
-    }
-}
-
 /// What a peer did wrong in a request head.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum HeadError {
@@ -327,7 +287,7 @@ pub enum HeadError {
     TargetMissing,
     /// The target holds a byte that is not visible ASCII. RFC 9112 §3.2.
     TargetInvalid,
-    /// The target is longer than [`TARGET_BYTES_MAX`]. RFC 9112 §3 wants 414.
+    /// The target is longer than [`Bounds::target_bytes`]. RFC 9112 §3 wants 414.
     TargetTooLong,
     /// The request line ends behind the target, as in HTTP/0.9. RFC 9112 §3.
     VersionMissing,
@@ -375,9 +335,11 @@ impl From<FieldError> for HeadError {
 /// Parses a head that is expected to be whole, and folds its fields in one pass.
 fn parse_whole<'b, 'r>(
     bytes: &'b [u8],
+    bounds: &Bounds,
     room: &'r mut Room<'b>,
 ) -> Result<Parse<Head<'b, 'r>>, HeadError> {
     let mut request = httparse::Request::new(&mut []);
+    let room = room.get_mut(..bounds.fields).unwrap_or_default();
     let taken = match request.parse_with_uninit_headers(bytes, room) {
         Ok(Status::Complete(taken)) => taken,
         Ok(Status::Partial) => return Ok(Parse::Partial),
@@ -391,7 +353,7 @@ fn parse_whole<'b, 'r>(
     if method.len() > METHOD_BYTES_MAX {
         return Err(HeadError::MethodTooLong);
     }
-    if target.len() > TARGET_BYTES_MAX {
+    if target.len() > bounds.target_bytes {
         return Err(HeadError::TargetTooLong);
     }
     if !target.is_ascii() {
@@ -492,8 +454,7 @@ impl<'b> Said<'b> {
 const VERSION_LINE: &[u8] = b"HTTP/1.1\r\n";
 
 // Whatever is too long in the first line is refused before the head is.
-const _: () =
-    assert!(2 * EMPTY_LINES_MAX + METHOD_BYTES_MAX + TARGET_BYTES_MAX + 16 < HEAD_BYTES_MAX);
+const _: () = assert!(BOUNDS.target_bytes + REQUEST_LINE_BYTES <= BOUNDS.head_bytes);
 
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,7 @@ pub mod event_stream;
 pub mod field;
 pub mod head;
 pub mod json;
+pub mod method;
 pub mod response;
 pub mod script;
 pub mod short;

@@ -3,11 +3,10 @@
 use httparse::Status;
 use memchr::memchr;
 
-use crate::limits::HEAD_BYTES_MAX;
 use crate::wire::cursor::Parse;
 use crate::wire::date::Date;
+use crate::wire::field::{BOUNDS, fields, is_control, is_tchar};
 use crate::wire::field::{Content, FieldError, Fields, Framing, Room, Version};
-use crate::wire::field::{fields, is_control, is_tchar, window};
 use crate::wire::head::{Method, Place, Scan};
 use crate::wire::span::{Recorder, Silent};
 
@@ -206,14 +205,14 @@ pub fn parse_recorded<'b, 'r>(
     room: &'r mut Room<'b>,
     rec: &mut impl Recorder,
 ) -> Result<Parse<Answer<'b, 'r>>, AnswerError> {
-    let window = window(bytes);
+    let window = BOUNDS.window(bytes);
     if scan.place == Place::First {
         status_line(scan, window, rec)?;
     }
     if scan.place != Place::Fields {
         return Ok(Parse::Partial);
     }
-    let Some(end) = scan.lines.advance(window, rec)? else {
+    let Some(end) = scan.lines.advance(window, &BOUNDS, rec)? else {
         return Ok(Parse::Partial);
     };
     rec.leave();
@@ -356,7 +355,7 @@ fn status_line(scan: &mut Scan, window: &[u8], rec: &mut impl Recorder) -> Resul
     let lines = &mut scan.lines;
     let Some(distance) = memchr(b'\n', window.get(lines.at..).unwrap_or_default()) else {
         lines.at = window.len();
-        return if lines.at == HEAD_BYTES_MAX {
+        return if lines.at == BOUNDS.head_bytes {
             Err(AnswerError::Field(FieldError::HeadTooLong))
         } else {
             Ok(())

@@ -5,7 +5,7 @@ mod text;
 use std::mem;
 
 use crate::cost::Bytes;
-use crate::limits::FRAGMENTS_MAX;
+use crate::limits::{FRAGMENTS_MAX, Limits};
 use crate::wire::cursor::Parse;
 use crate::wire::short::Short;
 use crate::wire::span::{Field, Recorder, Silent};
@@ -77,22 +77,22 @@ impl Assembler {
     pub fn receive(
         &mut self,
         bytes: &[u8],
-        message_bytes_max: usize,
+        bounds: impl Into<Bounds>,
     ) -> Result<Received, MessageError> {
-        self.receive_recorded(bytes, message_bytes_max, &mut Silent)
+        self.receive_recorded(bytes, bounds, &mut Silent)
     }
 
     /// The same, said to a recorder, a group for each frame.
     pub fn receive_recorded(
         &mut self,
         bytes: &[u8],
-        message_bytes_max: usize,
+        bounds: impl Into<Bounds>,
         rec: &mut impl Recorder,
     ) -> Result<Received, MessageError> {
         if let Some(error) = self.failed {
             return Err(error);
         }
-        self.take_frames(bytes, message_bytes_max, rec).inspect_err(|&error| {
+        self.take_frames(bytes, bounds.into(), rec).inspect_err(|&error| {
             *self = Self { failed: Some(error), keep: self.keep, ..Self::new(self.from) };
         })
     }
@@ -100,7 +100,7 @@ impl Assembler {
     fn take_frames(
         &mut self,
         bytes: &[u8],
-        message_bytes_max: usize,
+        bounds: Bounds,
         rec: &mut impl Recorder,
     ) -> Result<Received, MessageError> {
         let mut rest = bytes;
@@ -116,7 +116,7 @@ impl Assembler {
                     }
                     Parse::Complete(head, taken) => {
                         rest = rest.get(taken..).unwrap_or_default();
-                        (self.open_frame(head, message_bytes_max)?, taken)
+                        (self.open_frame(head, bounds)?, taken)
                     }
                 },
             };
@@ -137,7 +137,7 @@ impl Assembler {
     }
 
     /// Decides on a frame by its head alone, before anything is kept for it.
-    fn open_frame(&self, head: FrameHead, message_bytes_max: usize) -> Result<Frame, MessageError> {
+    fn open_frame(&self, head: FrameHead, bounds: Bounds) -> Result<Frame, MessageError> {
         let FrameHead { fin, opcode, masking_key, length } = head;
         let key = masking_key.unwrap_or(UNMASKED);
         if opcode.is_control() {
@@ -155,12 +155,15 @@ impl Assembler {
             _ => return Err(MessageError::MessageInterrupted),
         }
         let fragments = self.unfinished.as_ref().map_or(0, |unfinished| unfinished.fragments);
-        if fragments == FRAGMENTS_MAX && self.keep == Keep::Messages {
+        if fragments as usize >= bounds.fragments && self.keep == Keep::Messages {
             return Err(MessageError::FragmentsTooMany);
         }
-        let room = message_bytes_max.saturating_sub(self.content().len());
+        let room = bounds.message_bytes.saturating_sub(self.content().len());
         let left = usize::try_from(length).ok().filter(|&length| length <= room);
         let left = left.ok_or(MessageError::MessageTooLong)?;
+        if left > bounds.frame_bytes {
+            return Err(MessageError::FrameTooLong);
+        }
         Ok(Frame { left, key, opcode, fin })
     }
 
@@ -407,6 +410,34 @@ impl Content {
     }
 }
 
+/// How much one message may be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Bounds {
+    /// Bytes of its frames' payloads together.
+    pub message_bytes: usize,
+    /// Bytes of the payload of one frame.
+    pub frame_bytes: usize,
+    /// Frames.
+    pub fragments: usize,
+}
+
+impl From<usize> for Bounds {
+    /// So many bytes, in one frame or in several.
+    fn from(bytes: usize) -> Self {
+        Self { message_bytes: bytes, frame_bytes: bytes, fragments: FRAGMENTS_MAX }
+    }
+}
+
+impl From<&Limits> for Bounds {
+    fn from(limits: &Limits) -> Self {
+        Self {
+            message_bytes: limits.message_bytes_max,
+            frame_bytes: limits.payload_bytes_max(),
+            fragments: limits.fragments_max,
+        }
+    }
+}
+
 /// What a peer did wrong within a message or one of its frames.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum MessageError {
@@ -416,10 +447,12 @@ pub enum MessageError {
     ContinuationUnexpected,
     /// A message begins within a fragmented one (RFC 6455 §5.4).
     MessageInterrupted,
-    /// A message has more than [`FRAGMENTS_MAX`] frames (ours; RFC 6455 §10.4 asks for limits).
+    /// A message has more frames than [`Bounds::fragments`] (ours; RFC 6455 §10.4 asks for limits).
     FragmentsTooMany,
     /// A message announces more bytes than are accepted (RFC 6455 §7.4.1, 1009; §10.4).
     MessageTooLong,
+    /// One of its frames announces more bytes than a frame may have (RFC 6455 §10.4).
+    FrameTooLong,
     /// A text has a byte that is not UTF-8 (RFC 6455 §8.1).
     TextNotUtf8,
     /// A text ends within a character (RFC 6455 §8.1).
@@ -433,6 +466,7 @@ impl MessageError {
         Self::MessageInterrupted,
         Self::FragmentsTooMany,
         Self::MessageTooLong,
+        Self::FrameTooLong,
         Self::TextNotUtf8,
         Self::TextCutOff,
     ];

@@ -279,6 +279,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("channel_deleted", "goodbyes::deleted"),
     ("stream_input", "readers::drops_input"),
     ("envelopes_refused", "inspect::a_message_is_shown_in_all_envelopes"),
+    ("frame_too_long", "limits::every_bound_holds"),
     ("queue_full", "websocket::a_slow_reader_is_told_1013"),
     ("pong_missing", "websocket::two_pings_may_stay_unanswered"),
     ("mask_present", "only a client can meet it: wire/ws_frame"),

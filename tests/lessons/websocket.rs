@@ -13,7 +13,7 @@ use crate::support::{Answer, UPGRADE, World, answers, frames, masked, request};
 type Row = (&'static str, Vec<u8>, u16);
 
 fn rows() -> Vec<Row> {
-    let fragments = [masked(0x01, b"x"), masked(0x00, b"").repeat(limits::FRAGMENTS_MAX as usize)];
+    let fragments = [masked(0x01, b"x"), masked(0x00, b"").repeat(limits::FRAGMENTS_MAX)];
     vec![
         ("mask_missing", b"\x81\x02hi".to_vec(), 1002),
         ("mask_missing", b"\x81\x00".to_vec(), 1002),

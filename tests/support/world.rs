@@ -477,4 +477,4 @@ const TURNS_MAX: usize = 100_000;
 /// What is queued for one connection at most: the limit, and one batch whose every byte needs an
 /// escape of six.
 const QUEUE_BYTES_BOUND: u64 =
-    limits::QUEUE_BYTES_MAX + 6 * limits::HISTORY_BYTES_MAX as u64 + 65_536;
+    (limits::QUEUE_BYTES_MAX + 6 * limits::HISTORY_BYTES_MAX) as u64 + 65_536;

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::limits::FIELDS_MAX;
+use crate::limits::{FIELDS_MAX, HEAD_BYTES_MAX, TARGET_BYTES_MAX};
 
 /// What a head says, in one line; a head that is refused or unfinished says that.
 fn shown(parsed: Result<Parse<Head<'_, '_>>, HeadError>) -> String {
@@ -482,7 +482,7 @@ proptest! {
     #[test]
     fn the_scan_accepts_what_httparse_accepts(bytes in nearly_a_head()) {
         let mut scan = Scan::default();
-        let Ok(Some(end)) = scan.advance(&bytes, &mut Silent) else { return Ok(()) };
+        let Ok(Some(end)) = scan.advance(&bytes, &BOUNDS, &mut Silent) else { return Ok(()) };
         let mut lines = [httparse::EMPTY_HEADER; FIELDS_MAX];
         let parsed = httparse::Request::new(&mut lines).parse(&bytes);
         prop_assert_eq!(parsed, Ok(Status::Complete(end)));

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::limits::FIELDS_MAX;
+use crate::limits::{FIELDS_MAX, HEAD_BYTES_MAX};
 use crate::wire::field::room;
 
 fn shown(parsed: Result<Parse<Answer<'_, '_>>, AnswerError>) -> String {

@@ -150,7 +150,7 @@ fn the_cases_are_put_together_however_they_are_cut() {
 #[test]
 fn refused() {
     use MessageError as E;
-    let many = [b"\x01\x00".to_vec(), b"\x00\x00".repeat(FRAGMENTS_MAX as usize)].concat();
+    let many = [b"\x01\x00".to_vec(), b"\x00\x00".repeat(FRAGMENTS_MAX)].concat();
     let rows: &[(&str, &[u8], MessageError)] = &[
         ("a bad frame", b"\xf1", E::Frame(FrameError::ReservedBitSet)),
         ("a continuation of nothing", b"\x80\x00", E::ContinuationUnexpected),
@@ -181,7 +181,7 @@ fn refused() {
 
 #[test]
 fn exactly_the_limits_are_accepted() {
-    let parts = b"\x00\x00".repeat(FRAGMENTS_MAX as usize - 2);
+    let parts = b"\x00\x00".repeat(FRAGMENTS_MAX - 2);
     let bytes = [b"\x02\x00".to_vec(), parts, b"\x80\x64".to_vec(), vec![7; 100]].concat();
     let complete = (vec![Message::Binary(vec![7; 100])], None);
     assert_eq!(whole(Role::Server, &bytes, 100), complete);
