@@ -10,6 +10,7 @@ use crate::limits::{self, Limits};
 use crate::mech::Mech;
 use crate::queue::Queue;
 use crate::route::Call;
+use crate::slow::{Lag, Policy};
 use crate::wire::body::Body;
 use crate::wire::head::Scan;
 
@@ -42,8 +43,14 @@ pub struct Conn {
     pub is_local: bool,
     /// When it was accepted, in seconds since the loop began.
     pub opened_s: u32,
+    /// What is done if its reader is slow.
+    pub policy: Policy,
     /// Whether it is on the list of those to be flushed.
     pub dirty: bool,
+    /// How its reader keeps up.
+    pub lag: Lag,
+    /// Bytes of its queue that are counted among those of all queues.
+    pub counted: u64,
     /// Whether the socket would take no more; set to when it last did.
     pub blocked: Instant,
     /// The deadline that is armed for it.
@@ -139,7 +146,10 @@ impl Conn {
             heard: false,
             is_local: false,
             opened_s: u32::try_from(now.us() / SECOND_US).unwrap_or(u32::MAX),
+            policy: Policy::Close,
             dirty: false,
+            lag: Lag::Level,
+            counted: 0,
             blocked: Instant::NEVER,
             armed: Instant::NEVER,
         }
@@ -160,12 +170,20 @@ impl Conn {
             State::Asking(asked) => asked.at.after(limits.head_us_max),
             State::Gone => Instant::NEVER,
         };
-        own.min(self.stall_deadline(limits))
+        own.min(self.stall_deadline(limits)).min(self.lag_deadline(limits))
     }
 
     /// When queued bytes must have made some progress.
     pub fn stall_deadline(&self, limits: &Limits) -> Instant {
         self.blocked.after(limits.stall_us_max)
+    }
+
+    /// When its queue has been long for too long.
+    pub const fn lag_deadline(&self, limits: &Limits) -> Instant {
+        match self.lag {
+            Lag::Long(since) => since.after(limits.queue_soft_us_max),
+            Lag::Level | Lag::Behind(_) => Instant::NEVER,
+        }
     }
 
     /// Whether so much waits for the socket that nothing should be added by parsing on.

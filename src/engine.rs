@@ -8,10 +8,10 @@
 mod books;
 mod deadline;
 mod deliver;
+mod flush;
 mod lens;
 mod request;
-
-use std::io::IoSlice;
+mod slow;
 
 use slab::Slab;
 
@@ -20,7 +20,7 @@ use lens::Viewing;
 
 use crate::answer::Manner;
 use crate::api::{Mode, ReceivedTable};
-use crate::clock::{Instant, Now};
+use crate::clock::Now;
 use crate::conn::{Conn, State};
 use crate::cost::{Account, Owner, Phase};
 use crate::fault::Fault;
@@ -34,6 +34,7 @@ use crate::mech::Mech;
 use crate::mech::mould::{Act, Out};
 use crate::origin::Origins;
 use crate::queue::Queue;
+use crate::slow::Policies;
 use crate::timer::{Timers, Waiter};
 use crate::wire::date::Date;
 use crate::wire::head;
@@ -45,6 +46,8 @@ pub struct Config {
     pub limits: Limits,
     /// Whose pages may connect.
     pub origins: Origins,
+    /// What is done about slow readers, mechanism by mechanism.
+    pub slow: Policies,
     /// With which the inspector lets others look than whoever sits at this machine.
     pub inspect_token: Option<String>,
 }
@@ -87,6 +90,10 @@ pub struct Engine {
     gone: Vec<(Token, Farewell)>,
     /// What the mechanisms of a fan-out want done; empty between fan-outs.
     leaving: Vec<(u32, Leave)>,
+    /// What is done about slow readers.
+    policies: Policies,
+    /// Bytes that all queues have, as last counted.
+    queued_bytes: u64,
 }
 
 /// What every call into a mechanism is given in this turn.
@@ -152,6 +159,8 @@ enum Leave {
     Close,
     /// Its reader does not read.
     Slow,
+    /// Its reader may not read: its queue is long since now.
+    Long,
 }
 
 /// How far a connection has got with its input.
@@ -199,6 +208,8 @@ impl Engine {
             unpaused: Vec::new(),
             gone: Vec::new(),
             leaving: Vec::new(),
+            policies: config.slow,
+            queued_bytes: 0,
         }
     }
 
@@ -341,55 +352,6 @@ impl Engine {
         }
     }
 
-    /// The next connection with something to send.
-    pub fn next_dirty(&mut self) -> Option<Token> {
-        while let Some(token) = self.dirty.pop() {
-            if let Some(conn) = self.conn_mut(token) {
-                conn.dirty = false;
-                let owner = conn.owner;
-                self.ledger.enter(Phase::Flush, owner);
-                return Some(token);
-            }
-        }
-        None
-    }
-
-    /// What a connection has to send next; returns how many slices it set.
-    pub fn gather<'e>(&'e self, token: Token, slices: &mut [IoSlice<'e>]) -> usize {
-        self.conn(token).map_or(0, |conn| conn.queue.gather(slices))
-    }
-
-    /// A connection has been flushed as far as its socket would go.
-    pub fn flushed(&mut self, token: Token) -> Next {
-        let now = self.turn.now.at;
-        let Some(conn) = self.conns.get_mut(token.index as usize) else { return Next::Keep };
-        if conn.generation != token.generation {
-            return Next::Keep;
-        }
-        let mut next = Next::Keep;
-        if let State::Lingering { until, .. } = &mut conn.state
-            && conn.queue.is_empty()
-            && *until == Instant::NEVER
-        {
-            *until = now.after(limits::LINGER_US_MAX);
-            next = Next::ShutDown;
-        }
-        if !conn.queue.is_empty() && conn.blocked == Instant::NEVER {
-            conn.blocked = now;
-        }
-        self.idled |=
-            conn.queue.is_empty() && matches!(conn.state, State::Head { begun: false, .. });
-        self.arm(token.index);
-        next
-    }
-
-    /// The socket takes more again: whether there is more.
-    pub fn writable(&mut self, token: Token) {
-        if self.has_output(token) {
-            self.soil(token.index);
-        }
-    }
-
     /// Whether the connection's input may be read now.
     pub fn is_reading(&self, token: Token) -> bool {
         self.conn(token).is_some_and(|conn| !conn.is_paused())
@@ -403,11 +365,6 @@ impl Engine {
     /// Whether a connection has fallen idle, and could give way to a new one: asks once.
     pub const fn take_idled(&mut self) -> bool {
         std::mem::replace(&mut self.idled, false)
-    }
-
-    /// Whether the connection has something to send.
-    pub fn has_output(&self, token: Token) -> bool {
-        self.conn(token).is_some_and(|conn| !conn.queue.is_empty())
     }
 
     /// The next connection whose input may be read on.
@@ -430,6 +387,7 @@ impl Engine {
         let owner = conn.owner.unwrap_or(Owner::Request);
         self.ledger.enter(Phase::Close, Some(owner));
         self.ledger.fold(owner, &mut conn.account, 0);
+        self.uncount_queue(&conn);
         Some(Swept { token, owner, farewell })
     }
 
@@ -474,15 +432,6 @@ impl Engine {
         let Some(conn) = self.conns.get_mut(index as usize) else { return };
         if !matches!(conn.state, State::Lingering { .. } | State::Gone) {
             conn.tail = rest;
-        }
-    }
-
-    /// Has the connection flushed at the end of the turn.
-    fn soil(&mut self, index: u32) {
-        let Some(conn) = self.conns.get_mut(index as usize) else { return };
-        if !conn.dirty {
-            conn.dirty = true;
-            self.dirty.push(Token { index, generation: conn.generation });
         }
     }
 }

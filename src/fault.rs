@@ -84,8 +84,14 @@ pub enum Fault {
     RequestCut,
     /// A peer that is only to listen sends too much.
     StreamInput,
+    /// `slow` is no policy, or a poll asks for one.
+    SlowRefused,
+    /// A reader wants messages dropped, and cannot be told of it.
+    SlowUntold,
     /// The peer does not read what it has asked for.
     QueueFull,
+    /// So much waits for all sockets together that the longest queue gives way.
+    QueuesFull,
     /// The peer has not answered its pings.
     PongMissing,
     /// The server is about to leave.

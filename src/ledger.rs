@@ -17,7 +17,7 @@ use hdrhistogram::Histogram;
 
 use crate::clock::{Instant, Now};
 use crate::cost::{Account, Bytes, Calls, Heap, Kernel, Owner, Phase, Syscall};
-use crate::event::{Batch, Course};
+use crate::event::{Batch, Course, Gap};
 use crate::frame::Frame;
 use crate::id::{Id, Kind};
 use crate::ledger::meter::{Cut, Gauge, Meter, Run, Turn};
@@ -47,6 +47,8 @@ pub struct Row {
     open_until: Instant,
     /// Messages whose last byte the kernel took.
     pub deliveries: u64,
+    /// Messages that slow readers were told they have missed.
+    pub missed: u64,
     /// Deadlines that have passed.
     pub ticks: u64,
     /// Bytes that were queued when it took connections over.
@@ -276,6 +278,11 @@ impl Ledger {
         }
     }
 
+    /// A slow reader is told that so many messages were dropped.
+    pub fn missed(&mut self, kind: Kind, gap: Option<Gap>) {
+        self.row(Owner::Mech(kind)).missed += gap.map_or(0, |gap| gap.missed);
+    }
+
     /// A system call has taken bytes of a connection.
     pub const fn wrote(&mut self) {
         if ON {
@@ -326,6 +333,7 @@ impl Row {
             open_us: 0,
             open_until: Instant::ZERO,
             deliveries: 0,
+            missed: 0,
             ticks: 0,
             brought: 0,
             made: Bytes::ZERO,

@@ -58,6 +58,7 @@
 //!   ledger      accounts by owner, receipts by message, and the runs that time is booked by
 //!   hub         channels, dense lists of subscribers
 //!   history     one bounded log, replay after a cursor
+//!   slow        what becomes of a reader that does not keep up
 //!   queue       output of one connection
 //!   timer       deadlines
 //! wire: pure codecs
@@ -113,6 +114,7 @@ pub mod queue;
 pub mod reactor;
 pub mod route;
 pub mod site;
+pub mod slow;
 pub mod statement;
 pub mod sys;
 pub mod timer;

@@ -235,6 +235,7 @@ const FAMILIES: &[Family] = &[
     gauge("connections", "How many are open: parked polls, streams, sockets.", |account| Value::Count(account.open)),
     counter("open_seconds_total", "Time for which they were open, summed over all of them.", |account| Value::Us(account.open_us)),
     counter("deliveries_total", "Messages whose last byte the kernel took, summed over subscribers.", |account| Value::Count(account.deliveries)),
+    counter("missed_total", "Messages that were dropped because their readers were slow, who were told so.", |account| Value::Count(account.missed)),
     counter("ticks_total", "Deadlines that have passed: heartbeats, pings, parks that are over.", |account| Value::Count(account.ticks)),
     counters("sent_bytes_total", "kind", "Bytes that were made for the peers, by what they are for.", |account| kinds(&account.sent.made)),
     counter("brought_bytes_total", "Bytes that an earlier owner of the connection had made and not sent.", |account| Value::Count(account.sent.brought)),

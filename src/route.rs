@@ -19,6 +19,7 @@ use crate::mech::mould::{Address, Brought, Dress};
 use crate::route::content::{accepts_event_stream, announced};
 use crate::route::table::READ;
 use crate::site::{self, Page};
+use crate::slow::{self, Policy};
 use crate::wire::head::{Head, Method};
 use crate::wire::target::Target;
 
@@ -93,6 +94,8 @@ pub struct Subscription {
     pub dress: Dress,
     /// For how long it may be parked, in microseconds.
     pub park_us: u64,
+    /// What is to be done if its reader is slow, if the client has said so.
+    pub slow: Option<Policy>,
 }
 
 impl Subscription {
@@ -390,8 +393,22 @@ impl Request<'_, '_> {
             Some("json") => Dress::Envelope,
             Some(_) => return Err(Fault::EnvelopeRefused.into()),
         };
-        let park_us = self.park_us()?;
-        Ok(Ask::Subscribe(Subscription { kind, address, channel, since, cursor, dress, park_us }))
+        Ok(Ask::Subscribe(Subscription {
+            kind,
+            address,
+            channel,
+            since,
+            cursor,
+            dress,
+            park_us: self.park_us()?,
+            slow: self.slow(kind)?,
+        }))
+    }
+
+    fn slow(&self, kind: Kind) -> Result<Option<Policy>, Refusal> {
+        let Some(name) = self.query("slow")? else { return Ok(None) };
+        let policy = Policy::named(&name).filter(|_| slow::streams(kind));
+        policy.map(Some).ok_or(Fault::SlowRefused.into())
     }
 
     /// The cursor that a client sends by itself goes before the one in the address, which is as

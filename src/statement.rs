@@ -69,6 +69,9 @@ pub struct Account {
     pub open_us: u64,
     /// Messages whose last byte the kernel took, summed over all subscribers.
     pub deliveries: u64,
+    /// Messages that were dropped because their readers were slow, who were told so.
+    #[serde(default)]
+    pub missed: u64,
     /// Deadlines that have passed: heartbeats, pings, parks that are over.
     pub ticks: u64,
     /// Bytes to the peers: `brought + made = taken + queued + dropped + carried`.
@@ -100,6 +103,7 @@ impl Account {
             open: row.open,
             open_us: row.open_us,
             deliveries: row.deliveries,
+            missed: row.missed,
             ticks: row.ticks,
             sent: Sent {
                 made: row.made,

@@ -26,6 +26,8 @@ mod receipts;
 mod refusals;
 #[path = "lessons/resuming.rs"]
 mod resuming;
+#[path = "lessons/slow.rs"]
+mod slow;
 mod support;
 #[path = "lessons/websocket.rs"]
 mod websocket;

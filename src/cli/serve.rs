@@ -7,10 +7,12 @@ use clap::Args;
 use pushscope::engine::Config;
 use pushscope::origin::Origins;
 use pushscope::reactor::Reactor;
+use pushscope::slow::Policies;
 
 use super::bounds::{self, Bounds};
 use super::sink::{self, Format, Level};
-use super::{Failure, printed, value};
+use super::value::{self, Slow};
+use super::{Failure, printed};
 
 /// Serves every mechanism on one port, and says what to try
 #[derive(Debug, Args)]
@@ -28,6 +30,15 @@ pub(super) struct Serve {
     #[arg(long, value_name = "TOKEN", env = "PUSHSCOPE_INSPECT_TOKEN", hide_env = true)]
     #[arg(hide_env_values = true, value_parser = value::token)]
     inspect_token: Option<String>,
+    /// What is done about slow readers, of one mechanism or of all: close, oldest, newest, latest
+    ///
+    /// close ends the connection with a reason, and the cursor brings the client back. The others
+    /// leave it behind until its queue has run dry: oldest goes on where it was, newest with what
+    /// comes next, latest with the latest message alone; a gap tells how many were dropped. A bare
+    /// WebSocket, which cannot be told of a gap, is closed. Clients choose with ?slow=.
+    #[arg(long, value_name = "[MECHANISM=]POLICY", env = "PUSHSCOPE_SLOW", hide_env = true)]
+    #[arg(value_parser = value::slow, value_delimiter = ',')]
+    slow: Vec<Slow>,
     /// Prints every bound, as the other flags set it, and ends
     #[arg(long)]
     print_limits: bool,
@@ -58,7 +69,11 @@ impl Serve {
             log::debug!("bound: {flag}");
         }
         let origins = Origins::new(self.origin);
-        let config = Config { limits, origins, inspect_token: self.inspect_token };
+        let mut slow = Policies::default();
+        for Slow { kinds, policy } in self.slow {
+            kinds.into_iter().for_each(|kind| slow.set(kind, policy));
+        }
+        let config = Config { limits, origins, slow, inspect_token: self.inspect_token };
         let mut reactor = Reactor::bind(self.listen, config)
             .map_err(|error| Failure::Failed(refused(self.listen, &error)))?;
         reactor.take_signals().map_err(failed)?;

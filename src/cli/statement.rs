@@ -125,6 +125,9 @@ fn connections(accounts: &[Account]) -> Table {
     table.push("open s", sums(accounts, |account| account.open_us, tenths));
     table.push("ticks", counts(accounts, |account| account.ticks));
     table.push("deliveries", counts(accounts, |account| account.deliveries));
+    if accounts.iter().any(|account| account.missed > 0) {
+        table.push("missed", counts(accounts, |account| account.missed));
+    }
     // There is no sum of quantiles.
     let each = |read: fn(&Account) -> u64| {
         accounts.iter().map(|account| table::count(read(account))).collect()

@@ -7,6 +7,7 @@ use std::time::Duration;
 use pushscope::client::Address;
 use pushscope::clock::SECOND_US;
 use pushscope::id::{Kind, Since, decimal};
+use pushscope::slow::{self, Policy};
 use pushscope::wire::target;
 
 use super::Failure;
@@ -149,6 +150,28 @@ pub(super) fn kind(text: &str) -> Result<Kind, String> {
     })
 }
 
+/// What is done about slow readers of these mechanisms.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Slow {
+    pub(super) kinds: Vec<Kind>,
+    pub(super) policy: Policy,
+}
+
+/// Reads a policy, or a mechanism and its policy: `latest`, `sse=oldest`.
+pub(super) fn slow(text: &str) -> Result<Slow, String> {
+    let (kinds, policy) = match text.split_once('=') {
+        Some((name, policy)) => (vec![kind(name)?], policy),
+        None => (Kind::ALL.into_iter().filter(|kind| slow::streams(*kind)).collect(), text),
+    };
+    if let Some(kind) = kinds.iter().find(|kind| !slow::streams(**kind)) {
+        return Err(format!("nothing is queued behind the answer of a {}", kind.name()));
+    }
+    let policy = Policy::named(policy);
+    policy
+        .map(|policy| Slow { kinds, policy })
+        .ok_or_else(|| format!("one of {}", Policy::ALL.map(Policy::name).join(", ")))
+}
+
 /// Reads a cursor, which is then sent as it is.
 pub(super) fn since(text: &str) -> Result<String, String> {
     match Since::parse(text) {
@@ -258,6 +281,17 @@ mod tests {
         assert_eq!(kind("longpoll"), Ok(Kind::LongPoll));
         assert_eq!(kind("stream"), Ok(Kind::XhrStream));
         assert!(kind("SSE").is_err());
+    }
+
+    #[test]
+    fn slowness_is_of_one_mechanism_or_of_all_that_stream() {
+        let all = vec![Kind::Iframe, Kind::XhrStream, Kind::Sse, Kind::WebSocket];
+        assert_eq!(slow("latest"), Ok(Slow { kinds: all, policy: Policy::Latest }));
+        let one = Slow { kinds: vec![Kind::WebSocket], policy: Policy::Oldest };
+        assert_eq!(slow("ws=oldest"), Ok(one));
+        for text in ["", "fast", "sse", "sse=", "=close", "poll=latest", "sse=close=close"] {
+            assert!(slow(text).is_err(), "{text:?}");
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::ledger::{self, Snapshot};
 use crate::limits;
 use crate::metrics;
 use crate::route::{Reading, Witness};
+use crate::slow::Lag;
 use crate::statement::{Receipt, Statement};
 use crate::timer::Waiter;
 
@@ -93,6 +94,11 @@ impl Engine {
             if !conn.tail.is_empty() {
                 self.ready.push(token);
             }
+        }
+        if matches!(conn.lag, Lag::Long(_))
+            && conn.queue.bytes() < self.turn.limits.queue_soft_bytes as u64
+        {
+            conn.lag = Lag::Level;
         }
         if was_paused && !conn.is_paused() {
             self.unpaused.push(token);

@@ -52,6 +52,9 @@ impl Engine {
         if conn.stall_deadline(&limits) <= now {
             return self.vanish(token.index, Farewell::Reset);
         }
+        if conn.lag_deadline(&limits) <= now {
+            return self.end_slow(token.index, Fault::QueueFull);
+        }
         if conn.deadline(&limits) <= now {
             self.expire(token.index);
         }

@@ -1,5 +1,6 @@
 //! From a log to its subscribers, and what becomes of a connection then.
 
+use super::slow::Feed;
 use super::{Engine, Farewell, Leave};
 use crate::api::Mode;
 use crate::conn::State;
@@ -11,6 +12,7 @@ use crate::hub::{Draft, Pending, Subscriber};
 use crate::id::{ChannelKey, Token};
 use crate::limits;
 use crate::mech::mould::{Act, Why};
+use crate::slow::Lag;
 
 impl Engine {
     /// Hands a channel's news to its subscribers, mechanism by mechanism.
@@ -18,7 +20,6 @@ impl Engine {
         let before = self.ledger.run();
         let mut frames = Frames::default();
         let now = self.turn.now;
-        let queue_bytes_max = self.turn.limits.hard_bytes_max();
         let Some(Pending { batch, subscribers, census }) = self.hub.pending(key, now) else {
             return;
         };
@@ -28,9 +29,16 @@ impl Engine {
             for Subscriber { token, .. } in subscribers.iter().filter(|one| one.kind == kind) {
                 let Some(conn) = self.conns.get_mut(token.index as usize) else { continue };
                 // Only a socket that would take no more shows a reader that does not read.
-                if conn.queue.bytes() >= queue_bytes_max && conn.is_blocked() {
-                    self.leaving.push((token.index, Leave::Slow));
-                    continue;
+                if conn.is_blocked() || conn.lag != Lag::Level {
+                    match Feed::of(conn, batch.start(), &self.turn.limits) {
+                        Feed::Give => {}
+                        Feed::Watch => self.leaving.push((token.index, Leave::Long)),
+                        Feed::Pass => continue,
+                        Feed::Close => {
+                            self.leaving.push((token.index, Leave::Slow));
+                            continue;
+                        }
+                    }
                 }
                 let State::Mech(mech) = &mut conn.state else { continue };
                 let mut out = self.turn.out(&mut conn.queue, &mut conn.account);
@@ -61,23 +69,18 @@ impl Engine {
             match leave {
                 Leave::Done => self.done(index),
                 Leave::Close => self.close(index),
-                Leave::Slow => self.end_slow(index),
+                Leave::Slow => self.end_slow(index, Fault::QueueFull),
+                Leave::Long => self.watch(index),
             }
         }
         self.leaving = leaving;
     }
 
-    /// Ends a connection whose reader does not read: what has begun to leave is finished, the rest
-    /// is dropped, so that its last words are next.
-    fn end_slow(&mut self, index: u32) {
+    /// From now on its queue may be long for so long, and no longer.
+    fn watch(&mut self, index: u32) {
         let Some(conn) = self.conns.get_mut(index as usize) else { return };
-        log::info!("connection {index}: closed, {}", Fault::QueueFull.row().name);
-        if conn.unopened > 0 {
-            // Its answer has not begun: last words would stand where a head is expected.
-            return self.vanish(index, Farewell::Reset);
-        }
-        conn.account.dropped += conn.queue.keep_begun();
-        self.end(index, Why::Fault(Fault::QueueFull));
+        conn.lag = Lag::Long(self.turn.now.at);
+        self.arm(index);
     }
 
     /// Tells every subscriber that its channel is no more.
@@ -189,6 +192,7 @@ impl Engine {
         if let State::Mech(mech) = &conn.state {
             self.online.leave(mech.kind());
             self.ledger.closed(mech.kind(), self.turn.now.at);
+            conn.lag = Lag::Level;
             conn.await_head(self.turn.now.at);
         }
     }

@@ -12,6 +12,7 @@ use crate::mech::Mech;
 use crate::mech::mould::{Address, Door, Why};
 use crate::route::{self, Ask, Call, Refusal, Subscription};
 use crate::site::Page;
+use crate::slow::Policy;
 use crate::wire::body::Body;
 use crate::wire::cursor::Parse;
 use crate::wire::head::{self, Head};
@@ -251,6 +252,7 @@ impl Engine {
             replay,
             cursor: subscription.cursor,
             park_us: subscription.park_us,
+            slow: subscription.slow,
             session: self.sessions + 1,
         };
         let Some(conn) = self.conns.get_mut(index as usize) else { return Ok(()) };
@@ -264,6 +266,9 @@ impl Engine {
         conn.keep_alive = manner.keep_alive;
         conn.unopened = u32::try_from(conn.queue.bytes()).unwrap_or(u32::MAX);
         self.ledger.caught_up(subscription.kind, &door.replay);
+        let policy = subscription.slow.unwrap_or(self.policies.of(mech.kind()));
+        // What nobody can be told of is not dropped.
+        conn.policy = if mech.announces() { policy } else { Policy::Close };
         conn.state = State::Mech(mech);
         self.soil(index);
         self.settle_acts(index);

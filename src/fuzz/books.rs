@@ -58,12 +58,13 @@ pub(super) fn check_gain(earlier: &Snapshot, later: &Snapshot) {
 }
 
 /// What only grows in a row.
-fn counters(row: &Row) -> [u64; 20] {
+fn counters(row: &Row) -> [u64; 21] {
     let (made, parsed) = (row.made, row.parsed);
     [
         row.opened,
         row.open_us,
         row.deliveries,
+        row.missed,
         row.ticks,
         made.head,
         made.framing,

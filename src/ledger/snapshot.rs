@@ -90,6 +90,7 @@ impl Row {
         self.opened -= before.opened;
         self.open_us -= before.open_us;
         self.deliveries -= before.deliveries;
+        self.missed -= before.missed;
         self.ticks -= before.ticks;
         // What was queued then is brought forward from then.
         self.brought = self.brought - before.brought + before.queued;

@@ -111,7 +111,7 @@ impl Mechanism for Iframe {
 
     fn deliver(&mut self, batch: &Batch<'_>, frames: &mut Frames, out: &mut Out<'_>) {
         // The count changes when messages are read, too.
-        if batch.events.is_empty() && self.style == Style::Messages {
+        if batch.is_silent() && self.style == Style::Messages {
             return;
         }
         let encoding = match (self.style, self.coding) {

@@ -124,6 +124,15 @@ impl Mech {
         }
     }
 
+    /// Whether its client can be told, in the midst of it, of messages that were dropped.
+    pub fn announces(&self) -> bool {
+        match self {
+            Self::WebSocket(mech) => mech.announces(),
+            Self::Poll(_) | Self::LongPoll(_) => false,
+            Self::Iframe(_) | Self::XhrStream(_) | Self::Sse(_) => true,
+        }
+    }
+
     /// See [`Mechanism::end`].
     pub fn end(&mut self, why: Why, out: &mut Out<'_>) {
         match self {

@@ -16,6 +16,7 @@ use crate::frame::{Frame, Frames};
 use crate::id::{ChannelKey, Kind};
 use crate::limits::{self, Limits};
 use crate::queue::{Piece, Queue};
+use crate::slow::Policy;
 use crate::wire::chunked;
 use crate::wire::date::Date;
 use crate::wire::head::{Head, Version};
@@ -142,6 +143,8 @@ pub struct Door<'a> {
     pub cursor: Brought,
     /// For how long it may be parked, in microseconds.
     pub park_us: u64,
+    /// What the client wants done if it is slow.
+    pub slow: Option<Policy>,
     /// The number that a session of the chat gets, counted from 1.
     pub session: u64,
 }

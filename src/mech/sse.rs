@@ -111,7 +111,7 @@ impl Mechanism for Sse {
     }
 
     fn deliver(&mut self, batch: &Batch<'_>, frames: &mut Frames, out: &mut Out<'_>) {
-        if batch.events.is_empty() {
+        if batch.is_silent() {
             return;
         }
         out.share(frames.shared(self.style.encoding(), || encode(batch, self.style)));

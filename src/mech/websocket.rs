@@ -30,19 +30,19 @@
 
 mod frames;
 
-pub use frames::encode;
-
 use crate::clock::Instant;
+use crate::cost::Bytes;
 use crate::event::{Batch, Payload};
 use crate::fault::Fault;
-use crate::frame::{Encoding, Frames};
+use crate::frame::{Encoding, Frame, Frames};
 use crate::id::{ChannelKey, Kind};
 use crate::limits;
 use crate::mech::mould::{Act, Address, Card, Cost, Costs, Door, Dress, Mechanism, Out, Why};
-use crate::wire::ws_frame::{self, CloseCode, Opcode, Role};
+use crate::slow::Policy;
+use crate::wire::ws_frame::{self, CloseCode, Opcode, Role, encode_frame};
 use crate::wire::ws_message::{Assembler, Message};
 use crate::wire::{json, ws_handshake};
-use frames::{echo, send_control};
+use frames::{echo, send_control, send_next};
 
 /// A WebSocket.
 #[derive(Debug)]
@@ -102,6 +102,9 @@ impl Mechanism for WebSocket {
         let handshake = ws_handshake::check(door.head)?;
         let protocol = handshake.protocol(&[ENVELOPE_PROTOCOL, BARE_PROTOCOL]);
         let dress = if protocol == Some(ENVELOPE_PROTOCOL) { Dress::Envelope } else { door.dress };
+        if dress == Dress::Bare && door.slow.is_some_and(|policy| policy != Policy::Close) {
+            return Err(Fault::SlowUntold);
+        }
         let missed = door.replay.gap.map(|gap| gap.missed.to_string());
         let extra = missed.as_deref().map(|missed| ("Pushscope-Gap", missed));
         out.send_head(ws_handshake::encode_answer(&handshake, protocol, extra.as_slice()));
@@ -139,7 +142,11 @@ impl Mechanism for WebSocket {
     }
 
     fn deliver(&mut self, batch: &Batch<'_>, frames: &mut Frames, out: &mut Out<'_>) {
-        if batch.events.is_empty() || self.state == State::Closing {
+        if self.state == State::Closing {
+            return;
+        }
+        self.tell_gap(batch, out);
+        if batch.events.is_empty() {
             return;
         }
         let encoding = match self.dress {
@@ -198,17 +205,25 @@ impl WebSocket {
 
     /// Tells a client that wants envelopes where the stream stands, and what it has missed.
     fn greet(&self, door: &Door<'_>, out: &mut Out<'_>) {
-        if self.dress != Dress::Envelope || door.channel.is_none() {
-            return;
+        match door.replay.gap {
+            _ if !self.announces() || door.channel.is_none() => {}
+            Some(_) => self.tell_gap(&door.replay, out),
+            None => send_next(&door.replay, out),
         }
-        if let Some(gap) = door.replay.gap {
-            let mut text = Vec::new();
-            json::encode_gap(gap, &mut text);
-            send_control(Opcode::Text, &text, out);
-        }
+    }
+
+    /// Whether it can be told of a gap: among bare payloads nothing says so.
+    pub fn announces(&self) -> bool {
+        self.dress == Dress::Envelope
+    }
+
+    fn tell_gap(&self, batch: &Batch<'_>, out: &mut Out<'_>) {
+        let Some(gap) = batch.gap.filter(|_| self.announces()) else { return };
+        let mut text = Vec::new();
+        json::encode_gap(gap, &mut text);
+        send_control(Opcode::Text, &text, out);
         // Behind the gap: who is cut off between the two comes back with its old cursor.
-        let next = format!("{{\"next\":\"{}\"}}", door.replay.start());
-        send_control(Opcode::Text, next.as_bytes(), out);
+        send_next(batch, out);
     }
 
     fn message(&mut self, message: Message, out: &mut Out<'_>) {
@@ -256,6 +271,26 @@ impl WebSocket {
         // RFC 6455 §7.1.1: the server closes the TCP connection first.
         out.act(Act::Close);
     }
+}
+
+/// One frame per message.
+pub fn encode(batch: &Batch<'_>, dress: Dress) -> Frame {
+    let mut bytes = Vec::with_capacity(batch.room());
+    let mut made = Bytes::default();
+    for event in batch.events {
+        let (before, payload) = (bytes.len(), event.payload.bytes());
+        match (dress, &event.payload) {
+            (Dress::Bare, Payload::Text(_)) => encode_frame(Opcode::Text, payload, &mut bytes),
+            (Dress::Bare, Payload::Binary(_)) => encode_frame(Opcode::Binary, payload, &mut bytes),
+            (Dress::Envelope, _) => {
+                let mut message = Vec::new();
+                json::encode_message(event, &mut message);
+                encode_frame(Opcode::Text, &message, &mut bytes);
+            }
+        }
+        made += Bytes::wrapped(bytes.len() - before, payload.len());
+    }
+    Frame::new(Kind::WebSocket, bytes, made, batch)
 }
 
 /// Messages in their JSON envelope, as with `?envelope=json`.

@@ -91,7 +91,7 @@ impl Mechanism for XhrStream {
     }
 
     fn deliver(&mut self, batch: &Batch<'_>, frames: &mut Frames, out: &mut Out<'_>) {
-        if batch.events.is_empty() {
+        if batch.is_silent() {
             return;
         }
         let encoding = match self.coding {

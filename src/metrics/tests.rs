@@ -12,6 +12,7 @@ fn statement() -> Statement {
         open: 2,
         open_us: 3_000_004,
         deliveries: 5,
+        missed: 40,
         ticks: 6,
         sent: Sent {
             made: Bytes { head: 7, framing: 8, payload: 9, control: 10 },
@@ -243,6 +244,9 @@ pushscope_opened_total{owner="sse"} 1
 pushscope_connections{owner="sse"} 2
 pushscope_open_seconds_total{owner="sse"} 3.000004
 pushscope_deliveries_total{owner="sse"} 5
+# HELP pushscope_missed_total Messages that were dropped because their readers were slow, who were told so.
+# TYPE pushscope_missed_total counter
+pushscope_missed_total{owner="sse"} 40
 pushscope_ticks_total{owner="sse"} 6
 pushscope_sent_bytes_total{owner="sse",kind="head"} 7
 pushscope_sent_bytes_total{owner="sse",kind="framing"} 8

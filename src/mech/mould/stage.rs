@@ -74,6 +74,7 @@ impl Stage {
             replay: batch(&missed, self.gap),
             cursor: Brought::Cursor,
             park_us: self.limits.park_us,
+            slow: None,
             session: 1,
         };
         M::open(&door, &mut self.out())

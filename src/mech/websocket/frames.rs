@@ -1,33 +1,10 @@
-//! What a WebSocket sends: a frame for each message, its own or an echo, and control frames.
+//! What a WebSocket sends to one client alone: echoes and control frames.
 
 use crate::cost::Bytes;
-use crate::event::{Batch, Payload};
-use crate::frame::Frame;
-use crate::id::Kind;
+use crate::event::Batch;
 use crate::limits;
-use crate::mech::mould::{Dress, Out};
-use crate::wire::json;
+use crate::mech::mould::Out;
 use crate::wire::ws_frame::{self, FrameHead, Opcode, encode_frame};
-
-/// One frame per message.
-pub fn encode(batch: &Batch<'_>, dress: Dress) -> Frame {
-    let mut bytes = Vec::with_capacity(batch.room());
-    let mut made = Bytes::default();
-    for event in batch.events {
-        let (before, payload) = (bytes.len(), event.payload.bytes());
-        match (dress, &event.payload) {
-            (Dress::Bare, Payload::Text(_)) => encode_frame(Opcode::Text, payload, &mut bytes),
-            (Dress::Bare, Payload::Binary(_)) => encode_frame(Opcode::Binary, payload, &mut bytes),
-            (Dress::Envelope, _) => {
-                let mut message = Vec::new();
-                json::encode_message(event, &mut message);
-                encode_frame(Opcode::Text, &message, &mut bytes);
-            }
-        }
-        made += Bytes::wrapped(bytes.len() - before, payload.len());
-    }
-    Frame::new(Kind::WebSocket, bytes, made, batch)
-}
 
 /// The same message back: a long one's buffer becomes the payload of our frame, uncopied.
 pub(super) fn echo(opcode: Opcode, payload: Vec<u8>, out: &mut Out<'_>) {
@@ -49,4 +26,10 @@ pub(super) fn send_control(opcode: Opcode, payload: &[u8], out: &mut Out<'_>) {
     let mut bytes = Vec::with_capacity(ws_frame::head_bytes(payload.len()) + payload.len());
     encode_frame(opcode, payload, &mut bytes);
     out.send_control(bytes);
+}
+
+/// Where the stream stands.
+pub(super) fn send_next(batch: &Batch<'_>, out: &mut Out<'_>) {
+    let next = format!("{{\"next\":\"{}\"}}", batch.start());
+    send_control(Opcode::Text, next.as_bytes(), out);
 }

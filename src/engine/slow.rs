@@ -1,0 +1,185 @@
+//! What is done about readers that do not keep up: see [`crate::slow`].
+
+use super::{Engine, Farewell};
+use crate::conn::{Conn, State};
+use crate::cost::{Owner, Phase};
+use crate::event::{Batch, Gap};
+use crate::fault::Fault;
+use crate::frame::Frames;
+use crate::id::{Id, Since};
+use crate::limits::{self, Limits};
+use crate::mech::mould::Why;
+use crate::slow::{Lag, Policy};
+
+/// What is done about one reader when something is handed over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Feed {
+    /// It gets it, as everybody.
+    Give,
+    /// It gets it, and its queue is long from now on.
+    Watch,
+    /// It is behind: the log keeps it.
+    Pass,
+    /// It is closed.
+    Close,
+}
+
+impl Feed {
+    /// Judges a reader whose socket would take no more, or who is behind. `start` is the cursor of
+    /// whoever has read everything before what is handed over now.
+    pub(super) fn of(conn: &mut Conn, start: Id, limits: &Limits) -> Self {
+        if let Lag::Behind(_) = conn.lag {
+            return Self::Pass;
+        }
+        let bytes = conn.queue.bytes();
+        if bytes >= conn.policy.fed_bytes_max(limits) {
+            if conn.policy == Policy::Close {
+                return Self::Close;
+            }
+            conn.lag = Lag::Behind(start.offset);
+            return Self::Pass;
+        }
+        let is_long = bytes >= limits.queue_soft_bytes as u64 && conn.lag == Lag::Level;
+        if is_long { Self::Watch } else { Self::Give }
+    }
+}
+
+impl Engine {
+    /// Feeds a reader that was behind and has read all that was queued: from the log.
+    pub(super) fn catch_up(&mut self, index: u32) {
+        let Some(conn) = self.conns.get(index as usize) else { return };
+        let (Lag::Behind(offset), Some(edge)) = (conn.lag, conn.edge) else { return };
+        if self.hub.is_dirty(edge.channel) {
+            // Who is behind is passed over; then all that is new stands in the log alone.
+            self.deliver(edge.channel);
+        }
+        let Some(epoch) = self.hub.channel(edge.channel).map(|one| one.log().cursor().epoch) else {
+            return;
+        };
+        let before = self.ledger.run();
+        let Some(conn) = self.conns.get_mut(index as usize) else { return };
+        let State::Mech(mech) = &mut conn.state else { return };
+        let kind = mech.kind();
+        self.ledger.enter(Phase::Deliver, Some(Owner::Mech(kind)));
+        let from = Id { epoch, offset };
+        let Some(missed) = self.hub.replay(edge.channel, Since::Id(from), self.turn.now) else {
+            return;
+        };
+        let bytes_max = self.turn.limits.queue_soft_bytes;
+        let (batch, lag) = portion(&missed, from, conn.policy, bytes_max);
+        conn.lag = lag;
+        let mut out = self.turn.out(&mut conn.queue, &mut conn.account);
+        mech.deliver(&batch, &mut Frames::default(), &mut out);
+        self.ledger.missed(kind, batch.gap);
+        self.ledger.caught_up(kind, &batch);
+        self.soil(index);
+        self.settle_acts(index);
+        self.arm(index);
+        self.ledger.enter(before.phase, before.owner);
+    }
+
+    /// Ends a connection whose reader does not read: what has begun to leave is finished, the rest
+    /// is dropped, so that its last words are next.
+    pub(super) fn end_slow(&mut self, index: u32, fault: Fault) {
+        let Some(conn) = self.conns.get_mut(index as usize) else { return };
+        log::info!("connection {index}: closed, {}", fault.row().name);
+        if conn.unopened > 0 || !matches!(conn.state, State::Mech(_)) {
+            // Last words would stand where a head is expected, or in the midst of an answer.
+            return self.vanish(index, Farewell::Reset);
+        }
+        conn.account.dropped += conn.queue.keep_begun();
+        self.end(index, Why::Fault(fault));
+    }
+
+    /// Counts what a connection has queued among what all have; too much of it costs the longest
+    /// queues their connections.
+    pub(super) fn count_queue(&mut self, index: u32) {
+        let Some(conn) = self.conns.get_mut(index as usize) else { return };
+        let bytes = conn.queue.bytes();
+        self.queued_bytes = self.queued_bytes - conn.counted + bytes;
+        conn.counted = bytes;
+        let all_max = self.turn.limits.queue_all_bytes_max as u64;
+        if self.queued_bytes > all_max {
+            self.end_longest(all_max - all_max / limits::ROOM_PARTS as u64);
+        }
+    }
+
+    /// Ends those with the longest queues, until what all have is no more than that.
+    fn end_longest(&mut self, bytes_left: u64) {
+        let conns = self.conns.iter().filter(|(_, conn)| conn.counted > 0);
+        let mut longest: Vec<(u64, u32)> =
+            conns.filter_map(|(at, conn)| Some((conn.counted, u32::try_from(at).ok()?))).collect();
+        longest.sort_unstable();
+        while self.queued_bytes > bytes_left
+            && let Some((_, index)) = longest.pop()
+        {
+            self.end_slow(index, Fault::QueuesFull);
+            let Some(conn) = self.conns.get_mut(index as usize) else { continue };
+            let bytes = conn.queue.bytes();
+            self.queued_bytes = self.queued_bytes - conn.counted + bytes;
+            conn.counted = bytes;
+        }
+    }
+
+    /// A connection is no more, and neither is its queue.
+    pub(super) const fn uncount_queue(&mut self, conn: &Conn) {
+        self.queued_bytes -= conn.counted;
+    }
+}
+
+/// What of all that a reader has missed since `from` it is fed now, and how it keeps up then.
+fn portion<'a>(missed: &Batch<'a>, from: Id, policy: Policy, bytes_max: usize) -> (Batch<'a>, Lag) {
+    let events = match policy {
+        Policy::Close | Policy::Oldest => {
+            let mut bytes = 0;
+            let fitting = missed.events.iter().take_while(|event| {
+                let fits = bytes == 0 || bytes < bytes_max;
+                bytes += event.payload.bytes().len().max(1);
+                fits
+            });
+            missed.events.get(..fitting.count()).unwrap_or_default()
+        }
+        Policy::Newest => &[],
+        Policy::Latest => missed.events.last_chunk::<1>().map_or(&[][..], |last| last),
+    };
+    let is_partial =
+        matches!(policy, Policy::Close | Policy::Oldest) && events.len() < missed.events.len();
+    let cursor = match events.last() {
+        Some(last) if is_partial => last.id,
+        _ => missed.cursor,
+    };
+    let batch = Batch { events, cursor, gap: None, ..*missed };
+    let lost = batch.start().offset.saturating_sub(from.offset);
+    let gap = (lost > 0).then_some(Gap { missed: lost, epoch_changed: false });
+    let lag = if is_partial { Lag::Behind(cursor.offset) } else { Lag::Level };
+    (Batch { gap, ..batch }, lag)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mech::mould::stage::{batch, text};
+
+    #[test]
+    fn each_policy_drops_what_its_name_says() {
+        let id = |offset| Id { epoch: 7, offset };
+        let events = [text(4, "four"), text(5, "five!"), text(6, "six")];
+        let missed = Batch { cursor: id(6), ..batch(&events, None) };
+        // The log has forgotten 3, and the reader has read up to 2.
+        let cases: [(Policy, usize, &[u64], u64, Lag); 5] = [
+            (Policy::Oldest, 100, &[4, 5, 6], 1, Lag::Level),
+            (Policy::Oldest, 5, &[4, 5], 1, Lag::Behind(5)),
+            (Policy::Oldest, 1, &[4], 1, Lag::Behind(4)),
+            (Policy::Newest, 1, &[], 4, Lag::Level),
+            (Policy::Latest, 1, &[6], 3, Lag::Level),
+        ];
+        for (policy, bytes_max, offsets, lost, lag) in cases {
+            let (batch, left) = portion(&missed, id(2), policy, bytes_max);
+            let fed: Vec<u64> = batch.events.iter().map(|event| event.id.offset).collect();
+            assert_eq!((&fed[..], left), (offsets, lag), "{policy:?}");
+            assert_eq!(batch.gap.map(|gap| gap.missed), Some(lost), "{policy:?}");
+        }
+        let (batch, _) = portion(&missed, id(3), Policy::Oldest, 100);
+        assert_eq!(batch.gap, None, "nothing is lost");
+    }
+}
