@@ -299,6 +299,7 @@ mod tests {
             open: 1,
             open_us: 61_250_000,
             deliveries: 1_000,
+            missed: 0,
             ticks: 3,
             sent: Sent {
                 made: Bytes { head: 406, framing: 116_000, payload: 64_000, control: 42 },

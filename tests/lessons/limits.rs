@@ -152,10 +152,10 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("connections_max", "admission"),
     ("connections_per_address_max", "admission"),
     ("publishes_per_s_max", "admission"),
-    ("queue_soft_bytes", "slow"),
-    ("queue_soft_us_max", "slow"),
-    ("queue_bytes_max", "slow"),
-    ("queue_all_bytes_max", "slow"),
+    ("queue_soft_bytes", "slow::who_stands_still_reads_on_as_its_policy_says"),
+    ("queue_soft_us_max", "slow::a_queue_that_stays_long_is_closed"),
+    ("queue_bytes_max", "readers::closes_a_slow_reader"),
+    ("queue_all_bytes_max", "slow::the_longest_queue_gives_way_when_all_are_too_long"),
 ];
 
 #[test]
