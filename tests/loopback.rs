@@ -17,6 +17,8 @@ mod ledger;
 mod peer;
 #[path = "loopback/server.rs"]
 mod server;
+#[path = "loopback/slow.rs"]
+mod slow;
 #[path = "loopback/stream.rs"]
 mod stream;
 #[path = "loopback/turns.rs"]

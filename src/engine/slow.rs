@@ -94,36 +94,37 @@ impl Engine {
     /// Counts what a connection has queued among what all have; too much of it costs the longest
     /// queues their connections.
     pub(super) fn count_queue(&mut self, index: u32) {
-        let Some(conn) = self.conns.get_mut(index as usize) else { return };
-        let bytes = conn.queue.bytes();
-        self.queued_bytes = self.queued_bytes - conn.counted + bytes;
-        conn.counted = bytes;
+        self.recount_queue(index);
         let all_max = self.turn.limits.queue_all_bytes_max as u64;
         if self.queued_bytes > all_max {
             self.end_longest(all_max - all_max / limits::ROOM_PARTS as u64);
         }
     }
 
+    fn recount_queue(&mut self, index: u32) {
+        let Some(conn) = self.conns.get_mut(index as usize) else { return };
+        self.queued_bytes -= u64::from(conn.counted);
+        conn.counted = u32::try_from(conn.queue.bytes()).unwrap_or(u32::MAX);
+        self.queued_bytes += u64::from(conn.counted);
+    }
+
     /// Ends those with the longest queues, until what all have is no more than that.
     fn end_longest(&mut self, bytes_left: u64) {
         let conns = self.conns.iter().filter(|(_, conn)| conn.counted > 0);
-        let mut longest: Vec<(u64, u32)> =
+        let mut longest: Vec<(u32, u32)> =
             conns.filter_map(|(at, conn)| Some((conn.counted, u32::try_from(at).ok()?))).collect();
         longest.sort_unstable();
         while self.queued_bytes > bytes_left
             && let Some((_, index)) = longest.pop()
         {
             self.end_slow(index, Fault::QueuesFull);
-            let Some(conn) = self.conns.get_mut(index as usize) else { continue };
-            let bytes = conn.queue.bytes();
-            self.queued_bytes = self.queued_bytes - conn.counted + bytes;
-            conn.counted = bytes;
+            self.recount_queue(index);
         }
     }
 
     /// A connection is no more, and neither is its queue.
     pub(super) const fn uncount_queue(&mut self, conn: &Conn) {
-        self.queued_bytes -= conn.counted;
+        self.queued_bytes -= conn.counted as u64;
     }
 }
 

@@ -244,8 +244,6 @@ pushscope_opened_total{owner="sse"} 1
 pushscope_connections{owner="sse"} 2
 pushscope_open_seconds_total{owner="sse"} 3.000004
 pushscope_deliveries_total{owner="sse"} 5
-# HELP pushscope_missed_total Messages that were dropped because their readers were slow, who were told so.
-# TYPE pushscope_missed_total counter
 pushscope_missed_total{owner="sse"} 40
 pushscope_ticks_total{owner="sse"} 6
 pushscope_sent_bytes_total{owner="sse",kind="head"} 7
