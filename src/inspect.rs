@@ -283,6 +283,12 @@ pub struct Connection {
     pub taken: u64,
     /// Bytes that are queued.
     pub queued: u64,
+    /// Bytes that the kernel has taken and not sent yet.
+    pub unsent: Option<u64>,
+    /// How many messages its reader is behind the channel's log, because it is slow.
+    pub behind: u64,
+    /// What is done about that; none where nothing is queued.
+    pub slow: Option<&'static str>,
     /// The kernel's smoothed round trip time, in microseconds.
     pub rtt_us: Option<u64>,
     /// Since when it is there, in milliseconds.
@@ -300,6 +306,8 @@ pub struct Peer {
     pub address: String,
     /// The round trip time, in microseconds.
     pub rtt_us: Option<u64>,
+    /// Bytes that it has taken and not sent yet.
+    pub unsent: Option<u64>,
 }
 
 #[cfg(test)]

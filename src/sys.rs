@@ -77,13 +77,15 @@ pub fn kernel_counts(socket: &impl AsRawFd) -> io::Result<Kernel> {
     })
 }
 
-/// Who is at the other end of a connection, and the kernel's smoothed round trip time.
+/// Who is at the other end of a connection, the kernel's smoothed round trip time, and what waits
+/// in its buffer.
 pub fn peer(socket: &TcpStream) -> Peer {
     let mut info = [0; INFO_BYTES];
     let told = fill(socket.as_raw_fd(), libc::IPPROTO_TCP, libc::TCP_INFO, &mut info);
     Peer {
         address: socket.peer_addr().map_or_else(|_| String::new(), |peer| peer.to_string()),
         rtt_us: told.is_ok().then(|| u32_at(&info, INFO_RTT)),
+        unsent: told.is_ok().then(|| u32_at(&info, INFO_NOTSENT_BYTES)),
     }
 }
 
@@ -246,6 +248,7 @@ const INFO_BYTES_ACKED: usize = 120;
 const INFO_BYTES_RECEIVED: usize = 128;
 const INFO_SEGS_OUT: usize = 136;
 const INFO_SEGS_IN: usize = 140;
+const INFO_NOTSENT_BYTES: usize = 144;
 const INFO_BYTES_SENT: usize = 200;
 const INFO_BYTES_RETRANS: usize = 208;
 const INFO_BYTES: usize = INFO_BYTES_RETRANS + 8;

@@ -16,6 +16,7 @@ use crate::mech::Mech;
 use crate::mech::mould::{Coding, Dress};
 use crate::origin::Origins;
 use crate::route::Ask;
+use crate::slow::{self, Lag};
 use crate::timer::Waiter;
 use crate::wire::body::Body;
 use crate::wire::field::Content;
@@ -225,7 +226,7 @@ impl Engine {
         let conns = conns.filter_map(|(slot, conn)| Some((u32::try_from(slot).ok()?, conn)));
         let told = conns.map(|(index, conn)| {
             let token = Token { index, generation: conn.generation };
-            let Peer { address, rtt_us } = peer(token).unwrap_or_default();
+            let Peer { address, rtt_us, unsent } = peer(token).unwrap_or_default();
             let lens = self.viewing.lens.as_ref();
             Connection {
                 id: inspect::name(token),
@@ -236,6 +237,11 @@ impl Engine {
                 read: conn.account.received,
                 taken: conn.account.taken,
                 queued: conn.queue.bytes(),
+                unsent,
+                behind: self.behind(conn),
+                slow: mech(conn)
+                    .filter(|mech| slow::streams(mech.kind()))
+                    .map(|_| conn.policy.name()),
                 rtt_us,
                 age_ms: self.turn.now.at.us() / 1_000 - u64::from(conn.opened_s) * 1_000,
                 own: lens.is_some_and(|lens| lens.is_own(token)),
@@ -243,6 +249,13 @@ impl Engine {
             }
         });
         told.collect()
+    }
+
+    /// How many messages a slow reader is behind its channel's log.
+    fn behind(&self, conn: &Conn) -> u64 {
+        let (Lag::Behind(offset), Some(edge)) = (conn.lag, conn.edge) else { return 0 };
+        let newest = self.hub.channel(edge.channel).map(|channel| channel.log().cursor().offset);
+        newest.map_or(0, |newest| newest.saturating_sub(offset))
     }
 }
 

@@ -139,14 +139,21 @@ const COLUMNS = [
   { name: "count", title: "Messages", of: ({ count }) => count && whole(count) },
   { name: "up", title: "Up", of: ({ read }) => read !== undefined && bytesShort(read) },
   { name: "down", title: "Down", of: ({ taken }) => taken !== undefined && bytesShort(taken) },
-  { name: "queue", title: "Queue", of: ({ queued }) => queued !== undefined && bytesShort(queued) },
+  { name: "queue", title: "Queue", of: queueOf },
   { name: "rtt", title: "RTT", of: ({ rtt_us }) => rtt_us != null && time(rtt_us) },
   { name: "age", title: "Age", of: ({ age_ms }) => age_ms !== undefined && span(age_ms * 1_000) },
 ].map(({ of, ...column }) => ({ ...column, of: (row) => of(row) || undefined }));
 
-function stateOf({ state, own, watched }) {
+function stateOf({ state, own, watched, behind }) {
   if (own) return `${state}, this page`;
+  if (behind) return `${state}, ${whole(behind)} behind`;
   return watched === false ? `${state}, not captured` : state;
+}
+
+/** What waits here, and in the kernel. */
+function queueOf({ queued, unsent }) {
+  if (queued === undefined) return undefined;
+  return unsent ? `${bytesShort(queued)} + ${bytesShort(unsent)}` : bytesShort(queued);
 }
 
 function titleOf(owner) {
