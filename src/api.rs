@@ -46,8 +46,16 @@ pub enum Mode {
 
 impl Api<'_> {
     /// Answers a call whose content has come whole.
-    pub fn answer(&mut self, call: Call, content: Vec<u8>, manner: &Manner) -> Answer {
-        let answered = match call {
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn answer(
+        &mut self,
+        call: Call,
+        content: Vec<u8>,
+        manner: &Manner,
+    ) -> Result<Answer, Fault> {
+        match call {
             Call::Publish { channel, name, content: announced } => payload(content, announced)
                 .and_then(|payload| self.publish(&channel, Draft { name, payload }))
                 .map(|receipt| self.published(&channel, receipt, manner)),
@@ -73,8 +81,7 @@ impl Api<'_> {
             Call::Live => Ok(manner.whole(200, self.date, TEXT, b"ok\n")),
             Call::Ready if self.mode == Mode::Draining => Err(Fault::Draining),
             Call::Ready => Ok(manner.whole(200, self.date, TEXT, b"ok\n")),
-        };
-        answered.unwrap_or_else(|fault| manner.refusal(fault, self.date, ""))
+        }
     }
 
     fn envelopes(&mut self, channel: &str, id: Id, manner: &Manner) -> Result<Answer, Fault> {

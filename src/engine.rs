@@ -10,6 +10,7 @@ mod deadline;
 mod deliver;
 mod flush;
 mod lens;
+mod reasons;
 mod request;
 mod slow;
 
@@ -317,8 +318,11 @@ impl Engine {
 
     /// The socket is of no use any more.
     pub fn broken(&mut self, token: Token) {
-        if self.conn(token).is_some() {
-            self.vanish(token.index, Farewell::Close);
+        match self.conn(token).map(|conn| &conn.state) {
+            // Everything is said: how its peer leaves is its own affair.
+            Some(State::Lingering { .. }) => self.vanish(token.index, Farewell::Close),
+            Some(_) => self.cut_off(token.index, Farewell::Close, Fault::PeerLost),
+            None => {}
         }
     }
 

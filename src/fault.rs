@@ -1,17 +1,26 @@
 //! The reason table: every refusal and every close, and what each protocol says about it.
 //!
 //! Codecs and mechanisms only name what the peer did. What it is answered, which clause it has
-//! broken and what a person reads about it stands here, once.
+//! broken and what a person reads about it stands here, once; so does how often it has happened.
+//!
+//! What ends as it should is no fault: an answer behind which the connection is not kept, a peer
+//! that closes when it has heard all, a park that is over, an order's stream without a payment.
 
+mod counts;
 mod table;
+mod told;
 
+pub use counts::Counts;
 pub use table::FAULTS;
+pub use told::{Protocol, Told};
+
+use log::Level;
 
 use crate::hub::HubError;
 use crate::wire::body::BodyError;
 use crate::wire::head::HeadError;
 use crate::wire::target::TargetError;
-use crate::wire::ws_frame::CloseCode;
+use crate::wire::ws_frame::{CloseCode, FrameError};
 use crate::wire::ws_handshake::HandshakeError;
 use crate::wire::ws_message::MessageError;
 
@@ -28,6 +37,8 @@ pub enum Fault {
     Handshake(HandshakeError),
     /// What comes over a WebSocket is wrong.
     Message(MessageError),
+    /// The chat is for text, and this is none.
+    ChatBinary,
     /// Nothing is at this address.
     NotFound,
     /// The address does not take this method.
@@ -56,6 +67,8 @@ pub enum Fault {
     SnapshotUnknown,
     /// `kernel` is neither 0 nor 1.
     WitnessRefused,
+    /// There were too many connections to ask the kernel about all of them in time.
+    WitnessSlow,
     /// The message is not there, or its receipt has given way to newer ones.
     ReceiptUnknown,
     /// The log does not have this message, or no longer.
@@ -94,8 +107,28 @@ pub enum Fault {
     QueuesFull,
     /// The peer has not answered its pings.
     PongMissing,
+    /// The peer has not answered our close frame.
+    CloseMissing,
+    /// The peer takes nothing of what is queued for it.
+    Stalled,
+    /// The peer was let in, and has said nothing.
+    Silent,
+    /// The peer has nothing to ask any more, and does not close.
+    Idle,
+    /// The peer has had its last answer, and does not close.
+    LingerSlow,
+    /// The peer has had its last answer, and goes on sending.
+    LingerInput,
+    /// The connection broke.
+    PeerLost,
+    /// An idle peer's place was needed for a new one.
+    GaveWay,
+    /// The kernel would not tell what happens on this connection.
+    WatchRefused,
     /// The server is about to leave.
     Draining,
+    /// The server leaves: the time for it is over.
+    DrainOver,
 }
 
 /// Whose fault it is.
@@ -105,6 +138,44 @@ pub enum Culprit {
     Client,
     /// Ours, or nobody's.
     Server,
+}
+
+impl Culprit {
+    /// Its name in JSON, and on pages.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Server => "server",
+        }
+    }
+}
+
+/// What a fault ends, and so who is told of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ends {
+    /// A request, whatever it asked for: it is answered with the status.
+    Request,
+    /// A WebSocket: it is told by a close frame.
+    WebSocket,
+    /// What is pushed, by any mechanism that can meet it: [`Row::told`] says how it tells it.
+    Stream,
+    /// A connection on which nobody waits for an answer, or would hear one: nobody is told.
+    Connection,
+    /// What a server has said: only a client, or whoever dissects a conversation, meets it.
+    Answer,
+}
+
+impl Ends {
+    /// Its name in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Request => "request",
+            Self::WebSocket => "websocket",
+            Self::Stream => "stream",
+            Self::Connection => "connection",
+            Self::Answer => "answer",
+        }
+    }
 }
 
 /// A line of the table.
@@ -118,18 +189,72 @@ pub struct Row {
     pub culprit: Culprit,
     /// The clause that says so; empty where the bound is ours.
     pub clause: &'static str,
-    /// The HTTP status.
+    /// The HTTP status; 0 where no request could be answered with one.
     pub status: u16,
-    /// The WebSocket close code (RFC 6455 §7.4).
+    /// The WebSocket close code (RFC 6455 §7.4), where somebody is told by one.
     pub close: CloseCode,
     /// What a person reads.
     pub message: &'static str,
+    /// Its place in the table.
+    place: usize,
 }
 
 impl Fault {
     /// Its line of the table.
     pub fn row(self) -> &'static Row {
         FAULTS.iter().find(|row| row.fault == self).unwrap_or(&table::UNNAMED)
+    }
+
+    /// What it ends.
+    pub const fn ends(self) -> Ends {
+        match self {
+            Self::Handshake(
+                HandshakeError::StatusNot101
+                | HandshakeError::AcceptWrong
+                | HandshakeError::ExtensionUnasked,
+            )
+            | Self::Message(MessageError::Frame(FrameError::MaskPresent)) => Ends::Answer,
+            Self::Message(_) | Self::ChatBinary => Ends::WebSocket,
+            Self::StreamInput
+            | Self::QueueFull
+            | Self::QueuesFull
+            | Self::PongMissing
+            | Self::ChannelDeleted
+            | Self::Draining => Ends::Stream,
+            Self::CloseMissing
+            | Self::Stalled
+            | Self::Silent
+            | Self::Idle
+            | Self::LingerSlow
+            | Self::LingerInput
+            | Self::PeerLost
+            | Self::GaveWay
+            | Self::WatchRefused
+            | Self::DrainOver => Ends::Connection,
+            _ => Ends::Request,
+        }
+    }
+}
+
+impl Row {
+    /// How loud it is in the log. What happens all day whispers; a client that was pushed to and is
+    /// cut off is worth a line; where only whoever runs the server can help, it warns.
+    pub const fn level(&self) -> Level {
+        match self.fault {
+            Fault::ChannelsFull
+            | Fault::QueuesFull
+            | Fault::GaveWay
+            | Fault::WatchRefused
+            | Fault::WitnessSlow
+            | Fault::DrainOver => Level::Warn,
+            // That the server drains, or that somebody has deleted a channel, is known already.
+            Fault::Draining | Fault::ChannelDeleted => Level::Debug,
+            Fault::Stalled | Fault::CloseMissing => Level::Info,
+            fault => match fault.ends() {
+                Ends::WebSocket | Ends::Stream => Level::Info,
+                Ends::Request | Ends::Connection | Ends::Answer => Level::Debug,
+            },
+        }
     }
 }
 
@@ -179,7 +304,6 @@ mod tests {
     use super::*;
     use crate::wire::chunked::ChunkedError;
     use crate::wire::field::FieldError;
-    use crate::wire::ws_frame::FrameError;
 
     #[test]
     fn every_error_of_every_codec_has_a_line() {
@@ -199,10 +323,30 @@ mod tests {
         let mut names = HashSet::new();
         for row in FAULTS {
             assert!(names.insert(row.name), "{} stands twice", row.name);
-            assert!((400..=505).contains(&row.status), "{}", row.name);
+            let is_said = row.fault.ends() != Ends::Connection;
+            assert_eq!((400..=505).contains(&row.status), is_said, "{}", row.name);
             assert!((1000..=1013).contains(&row.close.as_u16()), "{}", row.name);
             assert!(row.message.ends_with('.'), "{}", row.name);
             assert_eq!(row.fault.row().name, row.name);
         }
+    }
+
+    /// A line that is missing would be found out when somebody is refused for it.
+    #[test]
+    fn every_fault_of_our_own_has_a_line() {
+        let table = include_str!("fault/table.rs");
+        let listed =
+            include_str!("fault.rs").lines().skip_while(|line| *line != "pub enum Fault {");
+        let variants = listed.take_while(|line| *line != "}").filter_map(|line| {
+            line.trim().strip_suffix(',').filter(|name| !name.contains(['(', ' ']))
+        });
+        let missing: Vec<&str> =
+            variants.filter(|name| !table.contains(&format!("Fault::{name},"))).collect();
+        assert_eq!(missing, [""; 0]);
+    }
+
+    #[test]
+    fn a_line_knows_its_place() {
+        assert!(FAULTS.iter().enumerate().all(|(place, row)| row.place == place));
     }
 }

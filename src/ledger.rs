@@ -18,6 +18,7 @@ use hdrhistogram::Histogram;
 use crate::clock::{Instant, Now};
 use crate::cost::{Account, Bytes, Calls, Heap, Kernel, Owner, Phase, Syscall};
 use crate::event::{Batch, Course, Gap};
+use crate::fault::{self, Counts};
 use crate::frame::Frame;
 use crate::id::{Id, Kind};
 use crate::ledger::meter::{Cut, Gauge, Meter, Run, Turn};
@@ -32,6 +33,7 @@ pub struct Ledger {
     rows: Vec<Row>,
     meter: Meter,
     receipts: Receipts,
+    faults: Counts,
 }
 
 /// The account of one owner.
@@ -92,6 +94,7 @@ impl Ledger {
             rows: Owner::all().map(|_| Row::new()).collect(),
             meter: Meter::new(gauge),
             receipts: Receipts::default(),
+            faults: Counts::default(),
         }
     }
 
@@ -251,6 +254,11 @@ impl Ledger {
         };
     }
 
+    /// Somebody was refused or closed for this reason; returns how often that has happened.
+    pub const fn blame(&mut self, reason: &fault::Row) -> u64 {
+        self.faults.book(reason)
+    }
+
     /// The kernel's own count of a connection that is about to be closed.
     pub fn witness(&mut self, owner: Owner, kernel: Kernel) {
         self.row(owner).kernel += kernel;
@@ -321,6 +329,7 @@ impl Ledger {
             rows: self.rows.clone(),
             heap_counted: self.meter.heap_counted(),
             unasked: Unasked::default(),
+            faults: self.faults,
         }
     }
 }

@@ -54,8 +54,8 @@
 //!   mould       the trait, the card, what a mechanism is given and what it leaves
 //! shared state without protocol
 //!   answer      how one peer is answered
-//!   fault       the reason table
 //!   ledger      accounts by owner, receipts by message, and the runs that time is booked by
+//!   fault       the reason table, and how often each reason was given
 //!   hub         channels, dense lists of subscribers
 //!   history     one bounded log, replay after a cursor
 //!   slow        what becomes of a reader that does not keep up

@@ -7,12 +7,14 @@
 //! ```
 //!
 //! Every series of an account has the label `owner`: a mechanism, `publish`, `request` or `loop`.
-//! The other labels are `kind`, `call` and `phase`. All of them have few values, which no client
-//! can add to. Units are bytes and seconds.
+//! The other labels are `kind`, `call` and `phase`, and `reason` where refusals and closings are
+//! counted. All of them have few values, which no client can add to. Units are bytes and seconds.
 
+use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
 use crate::cost::Bytes;
+use crate::fault::{self, Ends};
 use crate::statement::{Account, Statement};
 
 #[cfg(test)]
@@ -39,6 +41,7 @@ pub fn encode(statement: &Statement) -> String {
     let unasked = statement.unasked.connections;
     text.about("unasked_connections", Type::Gauge, "Open connections without a request so far.");
     text.sample("unasked_connections", &[], Value::Count(unasked));
+    text.faults(&statement.faults);
     for family in FAMILIES {
         text.family(family, &statement.accounts);
     }
@@ -87,6 +90,16 @@ impl Text {
                     }
                 }
             }
+        }
+    }
+
+    /// A series for every reason, also for those that nobody was given so far: what begins at 0 has
+    /// a rate from its first on.
+    fn faults(&mut self, faults: &BTreeMap<String, u64>) {
+        self.about(FAULTS, Type::Counter, FAULTS_HELP);
+        for row in fault::FAULTS.iter().filter(|row| row.fault.ends() != Ends::Answer) {
+            let count = faults.get(row.name).copied().unwrap_or_default();
+            self.sample(FAULTS, &[("reason", row.name)], Value::Count(count));
         }
     }
 
@@ -225,6 +238,9 @@ fn cpu(account: &Account) -> Vec<(&str, Value)> {
 }
 
 const PREFIX: &str = "pushscope_";
+const FAULTS: &str = "faults_total";
+const FAULTS_HELP: &str =
+    "Refusals and closings by reason; GET /faults says what each of them means.";
 const DELAY: &str = "delivery_delay_seconds";
 const DELAY_HELP: &str = "From the publishing of a message until the kernel took its last byte; \
                           quantiles are of all deliveries since the server began.";

@@ -21,6 +21,7 @@ use socket2::SockRef;
 use crate::clock::{Instant, Now};
 use crate::cost::{Owner, Syscall};
 use crate::engine::{Config, Engine, Farewell, Next, Swept};
+use crate::fault::Fault;
 use crate::id::Token;
 use crate::ledger;
 use crate::ledger::meter::Gauge;
@@ -129,6 +130,7 @@ impl Reactor {
         while !self.is_over() {
             self.turn(self.patience())?;
         }
+        self.engine.leave_all();
         Ok(())
     }
 
@@ -286,7 +288,7 @@ impl Reactor {
 
     fn give_way(&mut self, idlest: Option<Token>) {
         if let Some(token) = idlest {
-            self.engine.broken(token);
+            self.engine.give_up(token, Fault::GaveWay);
             self.sweep();
         }
     }
@@ -307,7 +309,7 @@ impl Reactor {
             log::warn!("register: {error}");
             drop(stream);
             self.engine.book_for(Owner::Request, Syscall::Close);
-            return self.engine.broken(token);
+            return self.engine.give_up(token, Fault::WatchRefused);
         }
         let slot = token.index as usize;
         if slot >= self.sockets.len() {

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! {"snapshot":"7","since":null,"time":1763712350000,"span_us":12000000,"heap_counted":false,
-//!  "balances":true,"accounts":[{"owner":"sse", … }, … ,{"owner":"loop", … }],"unasked":{ … }}
+//!  "balances":true,"accounts":[{"owner":"sse", … }, … ,{"owner":"loop", … }],"unasked":{ … },
+//!  "faults":{"idle":3,"not_found":1}}
 //! ```
 
 use std::collections::BTreeMap;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Now;
 use crate::cost::{Bytes, Calls, Heap, Kernel, Owner, Phase};
+use crate::fault::Counts;
 use crate::id::{Id, Kind};
 use crate::ledger::{self, Row, Snapshot, receipts};
 
@@ -33,6 +35,8 @@ pub struct Statement {
     pub accounts: Vec<Account>,
     /// Connections that are on nobody's account yet, as they are now.
     pub unasked: Unasked,
+    /// Who was refused or closed, by reason: as often as it has happened, and only what has.
+    pub faults: BTreeMap<String, u64>,
 }
 
 impl Statement {
@@ -47,6 +51,7 @@ impl Statement {
             balances: snapshot.balances(),
             accounts: snapshot.rows().map(|(owner, row)| Account::of(owner, row)).collect(),
             unasked: Unasked::of(snapshot.unasked()),
+            faults: faults(snapshot.faults()),
         }
     }
 
@@ -161,6 +166,11 @@ impl Unasked {
             kernel_open: unasked.kernel_open,
         }
     }
+}
+
+fn faults(counts: &Counts) -> BTreeMap<String, u64> {
+    let given = counts.by_reason().filter(|(_, count)| *count > 0);
+    given.map(|(row, count)| (row.name.to_owned(), count)).collect()
 }
 
 fn by_name(calls: &Calls) -> BTreeMap<String, u64> {

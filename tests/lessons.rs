@@ -20,6 +20,8 @@ mod messages;
 mod obligations;
 #[path = "lessons/readers.rs"]
 mod readers;
+#[path = "lessons/reasons.rs"]
+mod reasons;
 #[path = "lessons/receipts.rs"]
 mod receipts;
 #[path = "lessons/refusals.rs"]

@@ -4,6 +4,7 @@ mod bounds;
 mod config;
 mod cost;
 mod explain;
+mod generate;
 mod ledger;
 mod page;
 mod publish;
@@ -46,6 +47,7 @@ enum Command {
     Ledger(ledger::Read),
     Cost(cost::Cost),
     Explain(explain::Explain),
+    Generate(generate::Generate),
     Trial(trial::Trial),
 }
 
@@ -60,6 +62,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Ledger(read) => read.run(),
         Command::Cost(cost) => cost.run(),
         Command::Explain(explain) => explain.run(),
+        Command::Generate(generate) => generate.run(),
         Command::Trial(trial) => trial.run(),
     });
     done.map_or_else(Failure::report, |()| ExitCode::SUCCESS)
@@ -149,7 +152,8 @@ fn printed(written: io::Result<()>) -> Result<(), Failure> {
 }
 
 /// The commands.
-const COMMANDS: [&str; 7] = ["serve", "pub", "sub", "ledger", "cost", "explain", "trial"];
+const COMMANDS: [&str; 8] =
+    ["serve", "pub", "sub", "ledger", "cost", "explain", "generate", "trial"];
 /// Questions about the command itself.
 const ABOUT: [&str; 4] = ["-h", "--help", "-V", "--version"];
 const EXAMPLE: &str = "\
@@ -163,6 +167,7 @@ Example:
   pushscope ledger
   pushscope cost
   pushscope explain capture.pcap
+  pushscope generate faults
   pushscope trial";
 
 #[cfg(test)]

@@ -115,7 +115,15 @@ fn tables(statement: &Statement) -> Vec<Table> {
         let title = "The kernel's own count, of open connections";
         tables.push(kernel(title, accounts, |account| account.kernel_open));
     }
+    tables.push(faults(statement));
     tables
+}
+
+fn faults(statement: &Statement) -> Table {
+    let (names, counts): (Vec<String>, Vec<u64>) = statement.faults.clone().into_iter().unzip();
+    let mut table = Table::new("Refused and closed, by reason", names, Rows::Used);
+    table.push("times", counts.into_iter().map(table::count).collect());
+    table
 }
 
 fn connections(accounts: &[Account]) -> Table {
@@ -333,6 +341,7 @@ mod tests {
             balances: true,
             accounts: vec![sse(), waiting],
             unasked: Unasked::default(),
+            faults: BTreeMap::from([("idle".to_owned(), 3), ("not_found".to_owned(), 1_200)]),
         }
     }
 
@@ -358,7 +367,9 @@ mod tests {
         };
         let accounts = vec![hostile.clone(), hostile];
         let since = Some("\u{1b}".to_owned());
-        let hostile = Statement { accounts, since, time: u64::MAX, balances: false, ..statement() };
+        let faults = BTreeMap::from([("\u{1b}[2J".to_owned(), u64::MAX)]);
+        let (time, balances) = (u64::MAX, false);
+        let hostile = Statement { accounts, since, time, balances, faults, ..statement() };
         let text = describe(&hostile, &address(), Screen::Bare);
         assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text}");
         assert!(text.contains("AN ACCOUNT DOES NOT BALANCE"), "{text}");
@@ -439,6 +450,11 @@ The kernel's own count, of open connections
      sockets  memory B
 sse        1     4,608
 all        1     4,608
+
+Refused and closed, by reason
+           times
+idle           3
+not_found  1,200
 
 The kernel has received one more than was read for each connection that its peer has closed: the
 end of a stream takes a sequence number, as a byte does.

@@ -126,6 +126,8 @@ pub fn parse<T: DeserializeOwned>(json: &str) -> Result<T, ClientError> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::client::connection::tests::{answer, serve};
     use crate::statement::{Account, Share, Unasked};
@@ -140,6 +142,7 @@ mod tests {
             balances: true,
             accounts: vec![Account { owner: "sse".to_owned(), opened: 3, ..Account::default() }],
             unasked: Unasked::default(),
+            faults: BTreeMap::from([("idle".to_owned(), 1)]),
         }
     }
 

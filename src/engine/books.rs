@@ -282,9 +282,4 @@ impl Engine {
         };
         Ok(manner.json(200, &self.turn.date, &statement))
     }
-
-    fn answer_or_refuse(&mut self, index: u32, answer: Result<Answer, Fault>, manner: &Manner) {
-        let answer = answer.unwrap_or_else(|fault| manner.refusal(fault, &self.turn.date, ""));
-        self.answer(index, answer);
-    }
 }

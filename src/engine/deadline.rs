@@ -50,7 +50,7 @@ impl Engine {
         }
         conn.armed = Instant::NEVER;
         if conn.stall_deadline(&limits) <= now {
-            return self.vanish(token.index, Farewell::Reset);
+            return self.cut_off(token.index, Farewell::Reset, Fault::Stalled);
         }
         if conn.lag_deadline(&limits) <= now {
             return self.end_slow(token.index, Fault::QueueFull);
@@ -71,10 +71,16 @@ impl Engine {
                 self.refuse(index, &Manner::LOST, Fault::HeadSlow.into());
             }
             State::Body(_) => self.refuse(index, &Manner::LOST, Fault::BodySlow.into()),
-            State::Head { .. } => self.close(index),
-            State::Lingering { .. } => self.vanish(index, Farewell::Close),
+            State::Head { .. } => {
+                let fault = if conn.heard { Fault::Idle } else { Fault::Silent };
+                self.close_for(index, fault);
+            }
+            State::Lingering { .. } => self.cut_off(index, Farewell::Close, Fault::LingerSlow),
             State::Mech(_) => self.tick_mech(index),
-            State::Asking(_) => self.close(index),
+            State::Asking(asked) => {
+                let manner = asked.manner.clone();
+                self.refuse(index, &manner, Fault::WitnessSlow.into());
+            }
             State::Gone => {}
         }
     }

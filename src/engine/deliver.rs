@@ -99,6 +99,7 @@ impl Engine {
     pub(super) fn end(&mut self, index: u32, why: Why) {
         let Some((mech, mut out)) = self.mech(index) else { return };
         mech.end(why, &mut out);
+        self.closed(index, why.fault());
         self.soil(index);
         self.settle_acts(index);
         self.arm(index);
@@ -218,7 +219,7 @@ impl Engine {
                 // It was asked behind the end of the turn, and is answered in the next one.
                 State::Asking(asked) => asked.manner.keep_alive = false,
                 State::Mech(_) => self.end(index, Why::Drain),
-                State::Head { begun: false, .. } => self.close(index),
+                State::Head { begun: false, .. } => self.close_for(index, Fault::Draining),
                 State::Head { .. } | State::Lingering { .. } | State::Gone => {}
             }
         }

@@ -42,7 +42,7 @@ impl Engine {
             State::Lingering { budget, .. } => {
                 *budget = budget.saturating_sub(bytes.len() as u64);
                 if *budget == 0 {
-                    self.vanish(index, Farewell::Close);
+                    self.cut_off(index, Farewell::Close, Fault::LingerInput);
                 }
                 self.parsed(index, Bytes::control(bytes.len()));
                 Step::Took(bytes.len())
@@ -213,7 +213,7 @@ impl Engine {
             mode: self.mode,
         };
         let answer = api.answer(call, content, manner);
-        self.answer(index, answer);
+        self.answer_or_refuse(index, answer, manner);
         self.deliver_urgent();
     }
 
@@ -298,9 +298,22 @@ impl Engine {
             self.claim(index, Owner::Request);
         }
         let Some(conn) = self.conns.get_mut(index as usize) else { return };
-        log::debug!("connection {index}: refused, {}", refusal.fault.row().name);
         conn.keep_alive = manner.keep_alive;
+        self.refused(index, refusal.fault);
         self.answer(index, answer);
+    }
+
+    /// Answers, or says why not.
+    pub(super) fn answer_or_refuse(
+        &mut self,
+        index: u32,
+        answer: Result<Answer, Fault>,
+        manner: &Manner,
+    ) {
+        match answer {
+            Ok(answer) => self.answer(index, answer),
+            Err(fault) => self.refuse(index, manner, fault.into()),
+        }
     }
 
     /// Queues a whole answer; the request is done with.

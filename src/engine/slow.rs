@@ -82,10 +82,9 @@ impl Engine {
     /// is dropped, so that its last words are next.
     pub(super) fn end_slow(&mut self, index: u32, fault: Fault) {
         let Some(conn) = self.conns.get_mut(index as usize) else { return };
-        log::info!("connection {index}: closed, {}", fault.row().name);
         if conn.unopened > 0 || !matches!(conn.state, State::Mech(_)) {
             // Last words would stand where a head is expected, or in the midst of an answer.
-            return self.vanish(index, Farewell::Reset);
+            return self.cut_off(index, Farewell::Reset, fault);
         }
         conn.account.dropped += conn.queue.keep_begun();
         self.end(index, Why::Fault(fault));

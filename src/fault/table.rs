@@ -12,7 +12,7 @@ use crate::wire::ws_message::MessageError as M;
 
 /// Every fault: its name, clause, HTTP status, WebSocket close code, and what a person reads.
 #[rustfmt::skip] // one fault, one or two lines: a table
-pub const FAULTS: &[Row] = &[
+pub const FAULTS: &[Row] = &numbered([
     client(Fault::Head(H::EmptyLinesTooMany), "empty_lines_too_many", "RFC 9112 §2.2", 400, W::PROTOCOL_ERROR,
         "Too many empty lines stand before the request line."),
     client(Fault::Head(H::MethodInvalid), "method_invalid", "RFC 9110 §9.1", 400, W::PROTOCOL_ERROR,
@@ -171,6 +171,8 @@ pub const FAULTS: &[Row] = &[
         "The text is not UTF-8."),
     client(Fault::Message(M::TextCutOff), "ws_text_cut_off", "RFC 6455 §8.1", 400, W::INVALID_PAYLOAD,
         "The text ends within a character."),
+    client(Fault::ChatBinary, "chat_binary", "RFC 6455 §7.4.1", 415, W::UNSUPPORTED,
+        "The chat takes text."),
     client(Fault::NotFound, "not_found", "RFC 9110 §15.5.5", 404, W::PROTOCOL_ERROR,
         "Nothing is at this address."),
     client(Fault::MethodRefused, "method_refused", "RFC 9110 §15.5.6", 405, W::PROTOCOL_ERROR,
@@ -233,17 +235,49 @@ pub const FAULTS: &[Row] = &[
         "The client does not read as fast as messages come."),
     client(Fault::PongMissing, "pong_missing", "RFC 6455 §5.5.3", 408, W::INTERNAL,
         "A ping was not answered in time."),
+    unsaid(Culprit::Client, Fault::CloseMissing, "close_missing", "RFC 6455 §5.5.1",
+        "The close frame was not answered in time."),
+    unsaid(Culprit::Client, Fault::Stalled, "stalled", "",
+        "The client takes nothing of what is queued for it; what it was sent is thrown away."),
+    unsaid(Culprit::Client, Fault::Silent, "silent", "RFC 9112 §9.5",
+        "The client has connected and said nothing in time."),
+    unsaid(Culprit::Client, Fault::Idle, "idle", "RFC 9112 §9.5",
+        "The connection was kept for another request, and none came in time."),
+    unsaid(Culprit::Client, Fault::LingerSlow, "linger_slow", "RFC 9112 §9.6",
+        "The client has had its last answer, and did not close in time."),
+    unsaid(Culprit::Client, Fault::LingerInput, "linger_input", "RFC 9112 §9.6",
+        "The client has had its last answer, and sent too much behind it."),
+    unsaid(Culprit::Client, Fault::PeerLost, "peer_lost", "RFC 9112 §9.5",
+        "The connection broke: the client has reset it, or was not heard of any more."),
+    unsaid(Culprit::Server, Fault::GaveWay, "gave_way", "RFC 9112 §9.5",
+        "The longest idle connection gave way to a new one: there was no other room."),
+    unsaid(Culprit::Server, Fault::WatchRefused, "watch_refused", "",
+        "The kernel would not watch another connection."),
     server(Fault::LedgerAbsent, "ledger_absent", "RFC 9110 §15.6.2", 501, W::POLICY,
         "This server was built without the ledger; the feature `ledger` adds it."),
     server(Fault::QueuesFull, "queues_full", "RFC 9110 §15.6.4", 503, W::TRY_AGAIN,
         "Too much waits for all clients together, and most of it for this one."),
+    server(Fault::WitnessSlow, "witness_slow", "RFC 9110 §15.6.4", 503, W::TRY_AGAIN,
+        "There are too many connections to ask the kernel about now; ask without kernel=1."),
     server(Fault::Draining, "draining", "RFC 9110 §15.6.4", 503, W::GOING_AWAY,
         "The server is restarting; try again."),
-];
+    unsaid(Culprit::Server, Fault::DrainOver, "drain_over", "RFC 9112 §9.5",
+        "The server has left: there was time to go, and it is over."),
+]);
 
 /// What stands in for a line that is missing; a test makes sure that none is.
 pub(super) const UNNAMED: Row =
     server(Fault::NotFound, "unnamed", "", 500, W::INTERNAL, "The server has no name for this.");
+
+/// Every line knows its place.
+const fn numbered<const N: usize>(mut rows: [Row; N]) -> [Row; N] {
+    let mut place = 0;
+    while place < N {
+        rows[place].place = place;
+        place += 1;
+    }
+    rows
+}
 
 const fn client(
     fault: Fault,
@@ -253,7 +287,7 @@ const fn client(
     close: W,
     message: &'static str,
 ) -> Row {
-    Row { fault, name, culprit: Culprit::Client, clause, status, close, message }
+    Row { fault, name, culprit: Culprit::Client, clause, status, close, message, place: 0 }
 }
 
 const fn server(
@@ -264,5 +298,16 @@ const fn server(
     close: W,
     message: &'static str,
 ) -> Row {
-    Row { fault, name, culprit: Culprit::Server, clause, status, close, message }
+    Row { fault, name, culprit: Culprit::Server, clause, status, close, message, place: 0 }
+}
+
+/// What ends a connection without a word.
+const fn unsaid(
+    culprit: Culprit,
+    fault: Fault,
+    name: &'static str,
+    clause: &'static str,
+    message: &'static str,
+) -> Row {
+    Row { fault, name, culprit, clause, status: 0, close: W::INTERNAL, message, place: 0 }
 }

@@ -46,6 +46,8 @@ pub(super) fn check_sums(snapshot: &Snapshot, engine: &Engine, spent: &Spent) {
 /// no counter has fallen.
 pub(super) fn check_gain(earlier: &Snapshot, later: &Snapshot) {
     let gain = later.clone().since(earlier);
+    let blamed = earlier.faults().total() + gain.faults().total();
+    assert_eq!(blamed, later.faults().total(), "{gain:?}");
     assert!(gain.balances(), "{gain:?}");
     let rows = earlier.rows().zip(gain.rows()).zip(later.rows());
     for (((owner, before), (_, more)), (_, after)) in rows {

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use crate::clock::Instant;
 use crate::cost::{Account, Calls, Kernel, Owner, Phase};
+use crate::fault::Counts;
 use crate::id::Id;
 use crate::ledger::Row;
 use crate::limits;
@@ -17,6 +18,7 @@ pub struct Snapshot {
     /// Whether the allocator counts in this build.
     pub(super) heap_counted: bool,
     pub(super) unasked: Unasked,
+    pub(super) faults: Counts,
 }
 
 /// Open connections that are on nobody's account yet.
@@ -65,6 +67,11 @@ impl Snapshot {
         &mut self.unasked
     }
 
+    /// How often each reason was given.
+    pub const fn faults(&self) -> &Counts {
+        &self.faults
+    }
+
     /// Whether the allocator counts in this build.
     pub const fn heap_counted(&self) -> bool {
         self.heap_counted
@@ -81,6 +88,7 @@ impl Snapshot {
         for (row, before) in self.rows.iter_mut().zip(&earlier.rows) {
             row.subtract(before);
         }
+        self.faults = self.faults.since(&earlier.faults);
         self
     }
 }

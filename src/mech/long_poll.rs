@@ -134,16 +134,11 @@ impl Mechanism for LongPoll {
     }
 
     fn end(&mut self, why: Why, out: &mut Out<'_>) {
-        let fault = match why {
-            Why::Drain => Fault::Draining,
-            Why::Deleted => Fault::ChannelDeleted,
-            Why::Fault(fault) => fault,
-        };
         let mut manner = self.manner().clone();
         if why != Why::Deleted {
             manner.keep_alive = false;
         }
-        out.answer(manner.refusal(fault, out.date, ""));
+        out.answer(manner.refusal(why.fault(), out.date, ""));
         out.act(if manner.keep_alive { Act::Done } else { Act::Close });
     }
 }

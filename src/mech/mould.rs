@@ -198,6 +198,17 @@ pub enum Why {
     Fault(Fault),
 }
 
+impl Why {
+    /// The line of the reason table that it is counted under.
+    pub const fn fault(self) -> Fault {
+        match self {
+            Self::Drain => Fault::Draining,
+            Self::Deleted => Fault::ChannelDeleted,
+            Self::Fault(fault) => fault,
+        }
+    }
+}
+
 /// What a mechanism wants done outside of itself.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Act {

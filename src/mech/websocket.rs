@@ -127,6 +127,10 @@ impl Mechanism for WebSocket {
 
     fn receive(&mut self, bytes: &[u8], out: &mut Out<'_>) -> Result<usize, Fault> {
         let received = self.assembler.receive(bytes, out.limits)?;
+        let is_chat = matches!(self.then, Use::Chat(..)) && self.state == State::Open;
+        if is_chat && matches!(received.message, Some(Message::Binary(_))) {
+            return Err(Fault::ChatBinary);
+        }
         out.parsed(received.parsed);
         if self.state == State::Open {
             // Whatever arrives shows that the peer lives.
@@ -158,9 +162,7 @@ impl Mechanism for WebSocket {
 
     fn tick(&mut self, out: &mut Out<'_>) -> Result<(), Fault> {
         if self.state == State::Closing {
-            out.act(Act::Close);
-            self.deadline = Instant::NEVER;
-            return Ok(());
+            return Err(Fault::CloseMissing);
         }
         // Behind what is not read yet a ping would only wait: the stall deadline judges that.
         if out.queue.is_empty() {
@@ -244,10 +246,8 @@ impl WebSocket {
                 let text = format!("{text} (From Server,Session ID={session})");
                 out.act(Act::Publish(channel, Payload::Text(text.into())));
             }
-            // A chat is text; an echo has returned above.
-            (Use::Chat(..) | Use::Echo, _) => {
-                self.close(CloseCode::UNSUPPORTED, "the chat takes text", out);
-            }
+            // A chat's binary data was refused; an echo has returned above.
+            (Use::Chat(..) | Use::Echo, _) => {}
         }
     }
 

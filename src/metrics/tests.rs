@@ -54,6 +54,7 @@ fn statement() -> Statement {
         balances: true,
         accounts: vec![sse],
         unasked: Unasked { connections: 3, ..Unasked::default() },
+        faults: BTreeMap::from([("idle".to_owned(), 40)]),
     }
 }
 
@@ -71,8 +72,14 @@ fn whole() -> Statement {
 #[test]
 fn a_statement_is_encoded_whole() {
     let text = encode(&statement());
-    let samples: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
+    let samples = text.lines().filter(|line| !line.starts_with('#'));
+    let (faults, samples): (Vec<&str>, Vec<&str>) =
+        samples.partition(|line| line.starts_with("pushscope_faults_total"));
     assert_eq!(samples, SAMPLES.lines().collect::<Vec<_>>());
+    let given = faults.iter().filter(|line| !line.ends_with(" 0"));
+    assert_eq!(given.collect::<Vec<_>>(), [&"pushscope_faults_total{reason=\"idle\"} 40"]);
+    let met = fault::FAULTS.iter().filter(|row| row.fault.ends() != Ends::Answer);
+    assert_eq!(faults.len(), met.count(), "a series for every reason that a server can give");
     let about: Vec<&str> = text.lines().take(2).collect();
     assert_eq!(
         about,

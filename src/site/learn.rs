@@ -10,7 +10,7 @@ pub mod doc;
 pub mod exchange;
 pub mod formula;
 pub mod golden;
-mod html;
+pub(super) mod html;
 
 use std::sync::LazyLock;
 

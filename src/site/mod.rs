@@ -1,5 +1,6 @@
 //! The pages, embedded: no build step, and no path is ever opened from a request.
 
+pub mod faults;
 pub mod learn;
 
 use std::sync::LazyLock;
@@ -22,6 +23,7 @@ pub struct Page {
 #[derive(Debug)]
 enum Source {
     File(&'static [u8]),
+    Faults,
     Home,
     Lesson(Kind),
     Lessons,
@@ -43,6 +45,7 @@ impl Page {
     fn bytes(&self) -> &[u8] {
         match self.bytes {
             Source::File(bytes) => bytes,
+            Source::Faults => faults::page(),
             Source::Home => &HOME,
             Source::Lesson(kind) => learn::lesson(kind),
             Source::Lessons => learn::lessons(),
@@ -162,6 +165,7 @@ static PAGES: &[Page] = &[
     file("/costs", HTML, include_bytes!("costs.html")),
     file("/inspect", HTML, include_bytes!("inspect.html")),
     file("/envelopes", HTML, include_bytes!("envelopes.html")),
+    Page { path: "/faults", media_type: HTML, bytes: Source::Faults },
     file("/favicon.svg", ICON, include_bytes!("favicon.svg")),
     file("/site/style.css", STYLE, include_bytes!("style.css")),
     file("/site/costs.css", STYLE, include_bytes!("costs.css")),

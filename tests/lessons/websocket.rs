@@ -7,6 +7,7 @@ use pushscope::id::Kind;
 use pushscope::limits;
 use pushscope::origin::Origins;
 
+use crate::reasons::blamed;
 use crate::support::{Answer, UPGRADE, World, answers, frames, masked, request};
 
 /// The reason, what the client sends, and the code that it is closed with.
@@ -84,6 +85,7 @@ fn every_fault_fails_the_connection_with_its_code() {
         world.tell("w", &sent);
         let last = told(&world).pop();
         assert_eq!(last, Some(close(code, reason)), "{reason}: {:x?}", &sent[..sent.len().min(16)]);
+        assert_eq!(blamed(&mut world), [(reason, 1)]);
         assert!(world.is_over("w"), "{reason}");
         let said = world.said("w").len();
         world.tell("w", masked(0x81, b"more"));
