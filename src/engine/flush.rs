@@ -49,10 +49,15 @@ impl Engine {
         }
         self.idled |=
             conn.queue.is_empty() && matches!(conn.state, State::Head { begun: false, .. });
-        if conn.queue.is_empty() && conn.lag != Lag::Level {
+        // Nothing waits for most of them: this is looked at once per delivery.
+        let catches_up = conn.lag != Lag::Level && conn.queue.is_empty();
+        let counts = conn.counted > 0 || !conn.queue.is_empty();
+        if catches_up {
             self.catch_up(token.index);
         }
-        self.count_queue(token.index);
+        if counts {
+            self.count_queue(token.index);
+        }
         self.arm(token.index);
         next
     }
