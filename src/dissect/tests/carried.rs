@@ -1,12 +1,11 @@
 //! What content carries: how much of it is kept, what it costs to find out, and how it is booked.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{CLIENT, SERVER, said};
 use crate::cost::Bytes;
 use crate::dissect::{Dissector, Joining, Protocol, Unit};
 use crate::limits::DISSECT_CARRIED_BYTES_MAX;
-use crate::sys::thread_cpu_ns;
 use crate::wire::span::untiled;
 
 /// Units of an answer of this type, of which the content comes in such pieces.
@@ -44,11 +43,11 @@ fn json_is_read_once_however_it_is_cut() {
                 Transfer-Encoding: chunked\r\n\r\n";
     let request = format!("{head}{chunks}0\r\n\r\n");
     let (mut dissector, mut units) = (Dissector::new(), Vec::new());
-    let start = thread_cpu_ns();
+    let start = Instant::now();
     for piece in request.as_bytes().chunks(16 * 1024) {
         dissector.receive(CLIENT, piece, &mut units);
     }
-    let spent = spent_since(start);
+    let spent = start.elapsed();
     assert!(spent < SOON, "{spent:?}");
     assert_eq!(units.len(), text.len() + 2);
     let whole: Vec<&Unit> = units.iter().filter(|unit| unit.layers.len() > 1).collect();
@@ -61,18 +60,18 @@ fn many_small_units_in_one_piece_cost_what_they_are() {
     let chunks = "1\r\na\r\n".repeat(60_000);
     let head = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
     let (mut dissector, mut units) = (Dissector::new(), Vec::new());
-    let start = thread_cpu_ns();
+    let start = Instant::now();
     dissector.receive(CLIENT, format!("{head}{chunks}0\r\n\r\n").as_bytes(), &mut units);
-    assert!(spent_since(start) < SOON, "{:?}", spent_since(start));
+    assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
     assert_eq!(units.len(), 60_002);
 }
 
 #[test]
 fn a_line_that_comes_byte_by_byte_costs_what_it_is() {
     let line = [b"{\"a\":\"", &b"x".repeat(60_000)[..], b"\"}\n"].concat();
-    let start = thread_cpu_ns();
+    let start = Instant::now();
     let units = answered("application/x-ndjson", &line, 1);
-    assert!(spent_since(start) < SOON, "{:?}", spent_since(start));
+    assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
     assert_eq!(units.last().unwrap().layers[1].bytes, line);
 }
 
@@ -204,9 +203,5 @@ fn a_head_without_news_is_control() {
 }
 
 /// Far longer than it takes, and far shorter than what grows with the square of it.
-/// CPU time of this thread: what else the machine does is not counted.
-fn spent_since(start_ns: u64) -> Duration {
-    Duration::from_nanos(thread_cpu_ns() - start_ns)
-}
-
-const SOON: Duration = Duration::from_secs(3);
+/// What costs more than it is takes hundreds of times as long.
+const SOON: Duration = Duration::from_secs(30);
