@@ -136,6 +136,9 @@ impl Manner {
             .field("Cache-Control", "no-store")
             .field("X-Content-Type-Options", "nosniff");
         match row.status {
+            // RFC 9110 §15.5.2: "MUST send a WWW-Authenticate header field"; RFC 6750 §3: with no
+            // code of an error where no token was shown.
+            401 => head = head.field("WWW-Authenticate", "Bearer realm=\"pushscope\""),
             405 => head = head.field("Allow", allow),
             426 => {
                 // RFC 9110 §7.8: "A sender of Upgrade MUST also send an "Upgrade" connection

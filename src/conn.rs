@@ -1,5 +1,6 @@
 //! One connection: what it is doing, what it has not parsed, what it has not sent.
 
+use crate::access::Pass;
 use crate::answer::Manner;
 use crate::clock::{Instant, SECOND_US};
 use crate::cost::{Account, Bytes, Owner};
@@ -45,6 +46,8 @@ pub struct Conn {
     pub opened_s: u32,
     /// What is done if its reader is slow.
     pub policy: Policy,
+    /// What its last request was let in with, as long as anything needs a token.
+    pub pass: Option<Box<Pass>>,
     /// Whether it is on the list of those to be flushed.
     pub dirty: bool,
     /// How its reader keeps up.
@@ -147,6 +150,7 @@ impl Conn {
             is_local: false,
             opened_s: u32::try_from(now.us() / SECOND_US).unwrap_or(u32::MAX),
             policy: Policy::Close,
+            pass: None,
             dirty: false,
             lag: Lag::Level,
             counted: 0,
@@ -296,7 +300,7 @@ mod tests {
 
     #[test]
     fn a_connection_is_small() {
-        assert!(size_of::<Conn>() <= 336, "{} bytes", size_of::<Conn>());
+        assert!(size_of::<Conn>() <= 344, "{} bytes", size_of::<Conn>());
     }
 
     #[test]

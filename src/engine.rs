@@ -5,7 +5,9 @@
 //! ([`Engine::gather`], [`Engine::sent`]) and closes what [`Engine::sweep`] names. A test, a
 //! fuzzer or a simulator calls the same.
 
+mod admission;
 mod books;
+mod config;
 mod deadline;
 mod deliver;
 mod flush;
@@ -14,8 +16,11 @@ mod reasons;
 mod request;
 mod slow;
 
+pub use config::Config;
+
 use slab::Slab;
 
+use admission::Admission;
 use books::Inquiries;
 use lens::Viewing;
 
@@ -33,25 +38,11 @@ use crate::ledger::{Ledger, Snapshots};
 use crate::limits::{self, Limits};
 use crate::mech::Mech;
 use crate::mech::mould::{Act, Out};
-use crate::origin::Origins;
 use crate::queue::Queue;
 use crate::slow::Policies;
 use crate::timer::{Timers, Waiter};
 use crate::wire::date::Date;
 use crate::wire::head;
-
-/// What a server is set to.
-#[derive(Clone, Debug, Default)]
-pub struct Config {
-    /// The bounds.
-    pub limits: Limits,
-    /// Whose pages may connect.
-    pub origins: Origins,
-    /// What is done about slow readers, mechanism by mechanism.
-    pub slow: Policies,
-    /// With which the inspector lets others look than whoever sits at this machine.
-    pub inspect_token: Option<String>,
-}
 
 /// All connections of a loop.
 #[derive(Debug)]
@@ -60,7 +51,7 @@ pub struct Engine {
     hub: Hub,
     turn: Turn,
     timers: Timers,
-    origins: Origins,
+    admission: Admission,
     received: ReceivedTable,
     /// Open mechanisms.
     online: Census,
@@ -190,7 +181,7 @@ impl Engine {
                 bounds: head::Bounds::from(&config.limits),
                 acts: Vec::new(),
             },
-            origins: config.origins,
+            admission: Admission::new(&config),
             timers: Timers::default(),
             received: ReceivedTable::default(),
             online: Census::default(),

@@ -89,6 +89,14 @@ pub enum Fault {
     ParameterMissing,
     /// A page of a foreign origin asks for something that only own pages may.
     OriginRefused,
+    /// What is asked for needs a token, and none was shown.
+    TokenMissing,
+    /// The token that was shown does not let do this.
+    TokenRefused,
+    /// More than one token was shown.
+    TokenRepeated,
+    /// The server is called by a name that is not its own.
+    HostUnknown,
     /// The head did not come in time.
     HeadSlow,
     /// The content did not come in time.

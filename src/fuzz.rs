@@ -132,7 +132,7 @@ pub fn ws_handshake(data: &[u8]) {
         check_answer(&answer, handshake.key);
     }
     let Ok(text) = str::from_utf8(data) else { return };
-    let request = ws_handshake::encode_request("h", &format!("/{text}"), KEY, Some(text));
+    let request = ws_handshake::encode_request("h", &format!("/{text}"), KEY, Some(text), &[]);
     let mut room = crate::wire::head::room();
     match crate::wire::head::parse(&request, &mut Scan::default(), &mut room) {
         Ok(Parse::Complete(head, taken)) => {

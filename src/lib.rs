@@ -34,6 +34,7 @@
 //!   client      blocking client, on the same codecs
 //!   reactor     mio's poll, tokens, the fixed turn
 //!   listener    listening sockets, accept, descriptor exhaustion
+//!   keyring     tokens, in words and in files
 //!   sys         calls without a safe interface: the only unsafe code
 //! the house: driven by a test, a fuzzer or a simulator as well as by the reactor
 //!   fuzz        bodies of the fuzz targets
@@ -43,9 +44,11 @@
 //!   statement   the shape in which the ledger is read
 //!   api         what is answered at once: publishing, asking, counting
 //!   envelopes   one message as every mechanism sends it, dissected
+//!   access      who may do what
 //!   route       what stands at an address
 //!   site        the pages
 //!   origin      whose pages may connect
+//!   host        by which names the server may be called
 //!   inspect     what the inspector sees of live connections, while somebody looks
 //!   explain     a file, a dump or a capture, told to people: text, JSON, a page
 //!   dissect     what each byte of a conversation is for, said by the codecs that serve
@@ -77,12 +80,15 @@
 //!   has is announced with its count.
 //! - A message is encoded at most once per encoding and batch, and shared by reference count.
 //! - Every state of a connection has a deadline, and every queue a bound in [`limits`].
+//! - A request that needs a token is refused before its content is read; of a token nothing but a
+//!   digest is kept.
 //! - Nothing an outsider sends reaches `unwrap`, an index, or a narrowing cast.
 //!
 //! ## What is deliberately absent
 //!
 //! HTTP/2 and HTTP/3, TLS, compression, authentication of users, clustering, a durable log.
 
+pub mod access;
 pub mod answer;
 pub mod api;
 pub mod client;
@@ -99,9 +105,11 @@ pub mod frame;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod history;
+pub mod host;
 pub mod hub;
 pub mod id;
 pub mod inspect;
+pub mod keyring;
 pub mod lab;
 pub mod ledger;
 pub mod limits;

@@ -198,6 +198,15 @@ pub const RECEIVED_MAX: usize = 256;
 /// Bytes of one received text that are kept.
 pub const RECEIVED_BYTES_MAX: usize = 1024;
 
+/// Bytes of a token: fewer are guessed.
+pub const TOKEN_BYTES_MIN: usize = 8;
+/// Bytes of a token: more than any generator makes.
+pub const TOKEN_BYTES_MAX: usize = 512;
+/// Tokens that let do the same: all are compared with the one that a request shows, in 20 µs.
+pub const TOKENS_MAX: usize = 1024;
+/// Bytes of a file of tokens, which is read at once.
+pub const TOKEN_FILE_BYTES_MAX: usize = 1024 * 1024;
+
 /// Connections accepted in one turn: a storm of them must not stop delivery (HAProxy 4).
 pub const ACCEPTS_PER_TURN: usize = 64;
 /// Bytes read from one connection in one turn before the others have theirs.
@@ -298,6 +307,10 @@ pub const FIXED: &[Row] = &[
     row("meter_ns", METER_NS),
     row("received_max", RECEIVED_MAX as u64),
     row("received_bytes_max", RECEIVED_BYTES_MAX as u64),
+    row("token_bytes_min", TOKEN_BYTES_MIN as u64),
+    row("token_bytes_max", TOKEN_BYTES_MAX as u64),
+    row("tokens_max", TOKENS_MAX as u64),
+    row("token_file_bytes_max", TOKEN_FILE_BYTES_MAX as u64),
     row("accepts_per_turn", ACCEPTS_PER_TURN as u64),
     row("read_bytes_per_turn", READ_BYTES_PER_TURN as u64),
     row("write_bytes_per_turn", WRITE_BYTES_PER_TURN as u64),

@@ -1,5 +1,7 @@
 //! Whose pages may connect: the server's own, and those that were allowed by name.
 
+use std::fmt;
+
 use crate::wire::head::Head;
 
 /// The origins that were allowed, besides the server's own (RFC 6454).
@@ -19,12 +21,17 @@ impl Origins {
     /// A client that is no browser sends no `Origin`, and could send any: this protects users of
     /// browsers from foreign pages, not the server from clients.
     pub fn is_foreign(&self, head: &Head<'_, '_>) -> bool {
-        let Some(origin) = head.field("Origin") else {
-            // An image or a form of a foreign page sends a GET without Origin, but with this.
-            let site = head.field("Sec-Fetch-Site");
-            return matches!(site, Some(b"cross-site" | b"same-site"));
-        };
-        str::from_utf8(origin).map_or(true, |origin| !self.allows(origin, head.host))
+        if let Some(origin) = head.field("Origin") {
+            return str::from_utf8(origin).map_or(true, |origin| !self.allows(origin, head.host));
+        }
+        // An image or a form of a foreign page sends a GET without Origin, but with this.
+        if let Some(site) = head.field("Sec-Fetch-Site") {
+            return matches!(site, b"cross-site" | b"same-site");
+        }
+        // So does one in a browser of before 2023, which at most says from where.
+        let Some(referer) = head.field("Referer") else { return false };
+        let origin = str::from_utf8(referer).ok().and_then(origin_of);
+        !origin.is_some_and(|origin| self.allows(origin, head.host))
     }
 
     /// The origin to name in `Access-Control-Allow-Origin`, if the page may read the answer.
@@ -39,9 +46,37 @@ impl Origins {
     }
 }
 
+/// The origin of an address: its scheme and its authority (RFC 6454 §4).
+fn origin_of(address: &str) -> Option<&str> {
+    let authority = address.find("://")? + "://".len();
+    let rest = address.get(authority..)?;
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    address.get(..authority + end)
+}
+
+impl fmt::Display for Origins {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("its own")?;
+        self.allowed.iter().try_for_each(|origin| write!(f, ", {origin}"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_has_an_origin() {
+        for (address, origin) in [
+            ("http://h/a?b#c", Some("http://h")),
+            ("http://h:7777", Some("http://h:7777")),
+            ("http://h?http://evil", Some("http://h")),
+            ("about:blank", None),
+            ("", None),
+        ] {
+            assert_eq!(origin_of(address), origin);
+        }
+    }
 
     #[test]
     fn the_own_host_and_the_named_are_allowed() {

@@ -5,6 +5,7 @@
 //! do it sleeps until the next deadline, however many connections are parked.
 
 mod inbox;
+mod signals;
 
 pub use inbox::{Handle, InboxFull};
 
@@ -14,7 +15,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll};
-use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 use socket2::SockRef;
 
@@ -23,6 +23,7 @@ use crate::cost::{Owner, Syscall};
 use crate::engine::{Config, Engine, Farewell, Next, Swept};
 use crate::fault::Fault;
 use crate::id::Token;
+use crate::keyring::Keyring;
 use crate::ledger;
 use crate::ledger::meter::Gauge;
 use crate::limits;
@@ -46,6 +47,8 @@ pub struct Reactor {
     /// Whether the listener may hold more than its turn allowed to accept.
     accepting: Accepting,
     signals: Option<Signals>,
+    /// What SIGHUP has read anew.
+    keyring: Keyring,
     inbox: Inbox,
     buffer: Box<[u8]>,
     clock: Clock,
@@ -99,19 +102,12 @@ impl Reactor {
             unwritten: Vec::new(),
             accepting: Accepting::Ready,
             signals: None,
+            keyring: Keyring::default(),
             inbox,
             buffer: vec![0; limits::READ_BUFFER_BYTES].into_boxed_slice(),
             clock,
             leaving: None,
         })
-    }
-
-    /// Takes SIGTERM and SIGINT: the first drains, the second ends at once.
-    pub fn take_signals(&mut self) -> io::Result<()> {
-        let mut signals = Signals::new([SIGTERM, SIGINT])?;
-        self.poll.registry().register(&mut signals, SIGNALS, Interest::READABLE)?;
-        self.signals = Some(signals);
-        Ok(())
     }
 
     /// The address it really listens on.
@@ -201,13 +197,6 @@ impl Reactor {
         }
     }
 
-    fn take_pending_signals(&mut self) {
-        let Some(signals) = &mut self.signals else { return };
-        for _ in signals.pending().collect::<Vec<_>>() {
-            self.drain();
-        }
-    }
-
     fn run_errands(&mut self) {
         self.inbox.open();
         for _ in 0..limits::INBOX_MAX {
@@ -224,22 +213,6 @@ impl Reactor {
         // A turn's worth is done: the rest has the next one.
         self.inbox.wake();
         self.engine.book_for(Owner::Loop, Syscall::Wake);
-    }
-
-    /// The first time: closes the listener, says goodbye. The second time: leaves at once.
-    fn drain(&mut self) {
-        let now = self.clock.now().at;
-        if self.leaving.is_some() {
-            self.leaving = Some(now);
-            return;
-        }
-        log::info!("draining {} connections", self.engine.len());
-        for _ in 0..self.listener.take().map_or(0, Listener::close) {
-            self.engine.book_for(Owner::Loop, Syscall::Close);
-        }
-        self.accepting = Accepting::Idle;
-        self.engine.drain();
-        self.leaving = Some(now.after(self.engine.drain_us_max()));
     }
 
     /// Whether everybody has left, or had time enough to leave.

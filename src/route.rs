@@ -158,28 +158,6 @@ pub enum Call {
     Ready,
 }
 
-impl Call {
-    /// Whether it changes anything: then pages of foreign origins may not call it.
-    pub const fn changes(&self) -> bool {
-        match self {
-            Self::Publish { .. }
-            | Self::Delete(_)
-            | Self::ArticlePublish(..)
-            | Self::SocketPublish(..)
-            | Self::Payback(_)
-            | Self::MarkRead(..) => true,
-            Self::Info(_)
-            | Self::Count(_)
-            | Self::Received(_)
-            | Self::Online
-            | Self::Envelopes(..)
-            | Self::Read(_)
-            | Self::Live
-            | Self::Ready => false,
-        }
-    }
-}
-
 /// What is to be read of the ledger.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Reading {

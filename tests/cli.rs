@@ -1,6 +1,11 @@
 //! The command line as its users meet it: the real program, over loopback.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
 
+#[path = "cli/operator.rs"]
+mod operator;
+#[path = "cli/terminal.rs"]
+mod terminal;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -72,7 +77,12 @@ struct Server {
 
 impl Server {
     fn start() -> Self {
-        let mut running = Running::start(&["serve", "--listen", "127.0.0.1:0", "--log", "warn"]);
+        Self::with(&["--log", "warn"])
+    }
+
+    fn with(flags: &[&str]) -> Self {
+        let serve = ["serve", "--listen", "127.0.0.1:0"];
+        let mut running = Running::start(&[&serve[..], flags].concat());
         let first = running.line();
         let url = first.trim_end().strip_prefix("pushscope listens on ").unwrap().to_owned();
         let url = url.strip_suffix('/').unwrap().to_owned();
@@ -92,7 +102,8 @@ impl Server {
     /// An answer, its head included.
     fn ask(&self, method: &str, target: &str) -> String {
         let mut stream = TcpStream::connect(&self.authority).unwrap();
-        let head = format!("{method} {target} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+        let head =
+            format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
         stream.write_all(head.as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
@@ -219,7 +230,7 @@ fn exit_codes_say_what_happened() {
         (1, "(channel_refused)", &["sub", url, "", "--as", "ws"]),
         (2, "TLS is not spoken yet", &["sub", "https://127.0.0.1", "c"]),
         (2, "which channel?", &["sub", "http://127.0.0.1"]),
-        (2, "--origin", &["serve", "--origin", "shop.example"]),
+        (2, "--cors-origin", &["serve", "--origin", "shop.example"]),
         (2, "--park-s must not be more", &["serve", "--park-s", "121"]),
         (2, "at least 0.000001", &["serve", "--stall-s-max", "0"]),
         (2, "at most 64KiB", &["serve", "--head-bytes-max", "65KiB"]),

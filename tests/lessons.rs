@@ -2,10 +2,14 @@
 //! the engine without a socket.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+#[path = "lessons/access.rs"]
+mod access;
 #[path = "lessons/articles.rs"]
 mod articles;
 #[path = "lessons/goodbyes.rs"]
 mod goodbyes;
+#[path = "lessons/injection.rs"]
+mod injection;
 #[path = "lessons/inspect.rs"]
 mod inspect;
 #[path = "lessons/learn.rs"]

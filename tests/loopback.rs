@@ -5,6 +5,8 @@
 //! to happen is awaited up to a deadline, and what must not happen is watched for a while.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
 
+#[path = "loopback/access.rs"]
+mod access;
 #[path = "loopback/crowd.rs"]
 mod crowd;
 #[path = "loopback/http.rs"]
@@ -13,6 +15,8 @@ mod http;
 mod leaving;
 #[path = "loopback/ledger.rs"]
 mod ledger;
+#[path = "loopback/parting.rs"]
+mod parting;
 #[path = "loopback/peer.rs"]
 mod peer;
 #[path = "loopback/server.rs"]

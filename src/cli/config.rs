@@ -16,13 +16,42 @@ pub(super) fn parse(arguments: &[OsString]) -> Result<Cli, Failure> {
     let matches = Cli::command().try_get_matches_from(arguments)?;
     let cli = Cli::from_arg_matches(&matches)?;
     let Some(path) = &cli.config else { return Ok(cli) };
-    let content = fs::read_to_string(path)
-        .map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))?;
-    let mut command = Cli::command();
-    for setting in settings(path, &content)? {
-        command = setting.apply(path, command)?;
+    let (command, wrong) = configured(Cli::command(), path);
+    if !wrong.is_empty() {
+        return Err(Failure::Usages(wrong));
     }
     Ok(Cli::from_arg_matches(&command.try_get_matches_from(arguments)?)?)
+}
+
+/// The command with what a file says as its defaults, and a sentence for each thing in the file
+/// that is wrong.
+pub(super) fn configured(command: Command, path: &Path) -> (Command, Vec<String>) {
+    match fs::read_to_string(path) {
+        Ok(content) => configured_by(command, path, &content),
+        Err(error) => (command, vec![format!("{}: {error}", path.display())]),
+    }
+}
+
+fn configured_by(mut command: Command, path: &Path, content: &str) -> (Command, Vec<String>) {
+    let (settings, mut wrong) = settings(content);
+    for setting in settings {
+        match setting.faults(&command) {
+            faults if faults.is_empty() => command = setting.apply(command),
+            faults => wrong.extend(faults),
+        }
+    }
+    wrong.sort_by_key(|(line, _)| *line);
+    let told = wrong
+        .into_iter()
+        .map(|(line, why)| format!("{}:{line}: {}", path.display(), text::escaped(&why)));
+    (command, told.collect())
+}
+
+/// What is wrong with an argument or a value, in one sentence.
+pub(super) fn sentence(error: &clap::Error) -> String {
+    let why = error.to_string();
+    let why = why.lines().next().unwrap_or_default();
+    why.trim_start_matches("error: ").to_owned()
 }
 
 /// One name of the file, with all values that it is given.
@@ -33,15 +62,19 @@ struct Setting {
     values: Vec<(usize, String)>,
 }
 
-fn settings(path: &Path, content: &str) -> Result<Vec<Setting>, Failure> {
-    let mut settings: Vec<Setting> = Vec::new();
+/// A line of the file, and what is wrong with it.
+type Wrong = (usize, String);
+
+fn settings(content: &str) -> (Vec<Setting>, Vec<Wrong>) {
+    let (mut settings, mut wrong) = (Vec::<Setting>::new(), Vec::new());
     for (line, text) in (1..).zip(content.lines()) {
         let text = text.trim();
         if text.is_empty() || text.starts_with('#') {
             continue;
         }
         let Some((name, value)) = text.split_once('=') else {
-            return Err(refused(path, line, "there is no `name = value`"));
+            wrong.push((line, "there is no `name = value`".to_owned()));
+            continue;
         };
         let (name, value) = (name.trim(), value.trim().to_owned());
         match settings.iter_mut().find(|setting| setting.name == name) {
@@ -52,69 +85,66 @@ fn settings(path: &Path, content: &str) -> Result<Vec<Setting>, Failure> {
             }
         }
     }
-    Ok(settings)
+    (settings, wrong)
 }
 
 impl Setting {
-    /// Makes it the default of the flags that have its name, of whichever command.
-    fn apply(self, path: &Path, mut command: Command) -> Result<Command, Failure> {
-        let commands: Vec<String> = command
-            .get_subcommands()
-            .filter(|command| command.get_arguments().any(|flag| self.names(flag)))
-            .map(|command| command.get_name().to_owned())
-            .collect();
-        if let (true, Some((line, _))) = (commands.is_empty(), self.values.first()) {
-            let why = format!("no flag with a value is named `{}`", self.name);
-            return Err(refused(path, *line, &why));
+    /// Everything that is wrong with it.
+    fn faults(&self, command: &Command) -> Vec<Wrong> {
+        let flags = command.get_subcommands().flat_map(Command::get_arguments);
+        let flags: Vec<&Arg> = flags.filter(|flag| self.names(flag)).collect();
+        if let ([], Some((line, _))) = (&flags[..], self.values.first()) {
+            return vec![(*line, format!("no flag with a value is named `{}`", self.name))];
         }
+        let mut wrong: Vec<Wrong> = flags.iter().flat_map(|flag| self.faults_of(flag)).collect();
+        wrong.dedup();
+        wrong
+    }
+
+    /// Has a flag read each value as if it stood on a command line.
+    fn faults_of(&self, flag: &Arg) -> Vec<Wrong> {
+        if let [_, (line, _), ..] = &self.values[..]
+            && !matches!(flag.get_action(), ArgAction::Append)
+        {
+            return vec![(*line, format!("`{}` stands there twice", self.name))];
+        }
+        let values = self.values.iter().filter_map(|(line, value)| {
+            let trial = Command::new("").no_binary_name(true).arg(flag.clone());
+            let tried = trial.try_get_matches_from([format!("--{}={value}", self.name)]);
+            tried.err().map(|error| (*line, sentence(&error)))
+        });
+        values.collect()
+    }
+
+    /// Makes it the default of the flags that have its name, of whichever command.
+    fn apply(&self, mut command: Command) -> Command {
         // The default of a flag must live as long as the command, which is as long as we do.
         let values: Vec<&'static str> =
             self.values.iter().map(|(_, value)| &*value.clone().leak()).collect();
-        for name in commands {
+        let names: Vec<String> =
+            command.get_subcommands().map(|command| command.get_name().to_owned()).collect();
+        for name in names {
             let Some(flag) = command
                 .find_subcommand(&name)
                 .and_then(|command| command.get_arguments().find(|flag| self.names(flag)).cloned())
             else {
                 continue;
             };
-            self.check(path, &flag)?;
             let flag = flag.default_values(values.iter().copied());
             command = command.mut_subcommand(name, |command| {
                 let id = flag.get_id().clone();
                 command.mut_arg(id, |_| flag)
             });
         }
-        Ok(command)
+        command
     }
 
     /// What has no variable is no setting either.
     fn names(&self, flag: &Arg) -> bool {
-        flag.get_long() == Some(&self.name)
-            && flag.get_action().takes_values()
-            && flag.get_env().is_some()
+        let aliases = flag.get_all_aliases().unwrap_or_default();
+        let is_named = flag.get_long() == Some(&self.name) || aliases.contains(&&*self.name);
+        is_named && flag.get_action().takes_values() && flag.get_env().is_some()
     }
-
-    /// Has the flag read each value as if it stood on a command line.
-    fn check(&self, path: &Path, flag: &Arg) -> Result<(), Failure> {
-        if let [_, (line, _), ..] = &self.values[..]
-            && !matches!(flag.get_action(), ArgAction::Append)
-        {
-            return Err(refused(path, *line, &format!("`{}` stands there twice", self.name)));
-        }
-        for (line, value) in &self.values {
-            let trial = Command::new("").no_binary_name(true).arg(flag.clone());
-            if let Err(error) = trial.try_get_matches_from([format!("--{}={value}", self.name)]) {
-                let why = error.to_string();
-                let why = why.lines().next().unwrap_or_default();
-                return Err(refused(path, *line, why.trim_start_matches("error: ")));
-            }
-        }
-        Ok(())
-    }
-}
-
-fn refused(path: &Path, line: usize, why: &str) -> Failure {
-    Failure::Usage(format!("{}:{line}: {}", path.display(), text::escaped(why)))
 }
 
 #[cfg(test)]
@@ -129,11 +159,14 @@ mod tests {
             values: values.iter().map(|(line, value)| (*line, (*value).to_owned())).collect(),
         };
         assert_eq!(
-            settings(Path::new("f"), content).unwrap(),
-            [
-                setting("listen", &[(3, "127.0.0.1:1")]),
-                setting("origin", &[(4, "http://a"), (5, "http://b=c")]),
-            ]
+            settings(content),
+            (
+                vec![
+                    setting("listen", &[(3, "127.0.0.1:1")]),
+                    setting("origin", &[(4, "http://a"), (5, "http://b=c")]),
+                ],
+                vec![]
+            )
         );
     }
 
@@ -142,6 +175,7 @@ mod tests {
         let cases = [
             ("\nlisten\n", "f:2: there is no `name = value`"),
             ("other = 1", "f:1: no flag with a value is named `other`"),
+            ("cors-origin = *\ncors-origin = x\ncors-origin = *", BAD_ORIGIN),
             ("origin = *\norigin = x\norigin = *", BAD_ORIGIN),
             ("json = true", "f:1: no flag with a value is named `json`"),
             ("listen = 127.0.0.1:1\nlisten = 127.0.0.1:2", "f:2: `listen` stands there twice"),
@@ -152,17 +186,22 @@ mod tests {
             ),
         ];
         for (content, expected) in cases {
-            let path = Path::new("f");
-            let applied = settings(path, content).and_then(|settings| {
-                settings
-                    .into_iter()
-                    .try_fold(Cli::command(), |command, setting| setting.apply(path, command))
-            });
-            let Err(Failure::Usage(why)) = applied else { panic!("{content}") };
-            assert_eq!(why, expected);
+            let (_, wrong) = configured_by(Cli::command(), Path::new("f"), content);
+            assert_eq!(wrong, [expected]);
         }
     }
 
-    const BAD_ORIGIN: &str = "f:2: invalid value 'x' for '--origin <ORIGIN>': `*`, or http or \
+    #[test]
+    fn everything_that_is_wrong_is_told_in_the_order_of_its_lines() {
+        let content = "other = 1\nheartbeat-s = soon\nlisten\nping-s = 1\npark-s = 999\n";
+        let (command, wrong) = configured_by(Cli::command(), Path::new("f"), content);
+        let lines: Vec<&str> = wrong.iter().filter_map(|why| why.split(": ").next()).collect();
+        assert_eq!(lines, ["f:1", "f:2", "f:3", "f:5"]);
+        let serve = command.find_subcommand("serve").unwrap();
+        let ping = serve.get_arguments().find(|flag| flag.get_long() == Some("ping-s")).unwrap();
+        assert_eq!(ping.get_default_values(), ["1"]);
+    }
+
+    const BAD_ORIGIN: &str = "f:2: invalid value 'x' for '--cors-origin <ORIGIN>': `*`, or http or \
         https, a host and perhaps a port: https://h:8443";
 }

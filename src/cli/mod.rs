@@ -1,6 +1,8 @@
 //! The command line: the only code that prints and exits.
 
+mod access;
 mod bounds;
+mod check;
 mod config;
 mod cost;
 mod explain;
@@ -23,7 +25,7 @@ use std::io::{self, ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use pushscope::client::ClientError;
 
 /// Every way a server can push to a browser or a device, and a client of each
@@ -55,6 +57,10 @@ enum Command {
 /// timeout.
 pub(crate) fn main() -> ExitCode {
     let arguments = with_command(env::args_os().collect());
+    if check::is_asked(&arguments) {
+        let done = check::run(&arguments, Cli::command());
+        return done.map_or_else(Failure::report, |()| ExitCode::SUCCESS);
+    }
     let done = config::parse(&arguments).and_then(|cli| match cli.command {
         Command::Serve(serve) => serve.run(),
         Command::Pub(publish) => publish.run(),
@@ -86,6 +92,8 @@ enum Failure {
     Arguments(clap::Error),
     /// So are they, in other words.
     Usage(String),
+    /// So are several of them.
+    Usages(Vec<String>),
     /// It was tried, and failed.
     Failed(String),
     /// The time is over.
@@ -107,6 +115,10 @@ impl Failure {
             }
             Self::Usage(why) => {
                 tell(&why);
+                ExitCode::from(2)
+            }
+            Self::Usages(all) => {
+                all.iter().for_each(|why| tell(why));
                 ExitCode::from(2)
             }
             Self::Failed(why) => {
@@ -172,8 +184,6 @@ Example:
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     /// What is asked once, and is no setting.

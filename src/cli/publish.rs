@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pushscope::client::{Address, ClientError, Connection, PublishOptions, Published, publish};
 use serde::Serialize;
 
-use super::value::Aim;
+use super::value::{self, Aim};
 use super::{Failure, printed};
 
 /// Publishes a message to a channel, and says who was there
@@ -24,6 +24,10 @@ pub(super) struct Publish {
     #[arg(long, value_name = "URL", env = "PUSHSCOPE_TO", hide_env = true)]
     #[arg(value_parser = Address::parse, default_value = "http://127.0.0.1:7777")]
     to: Address,
+    /// Shows this token to the server
+    #[arg(long, value_name = "TOKEN", env = "PUSHSCOPE_TOKEN", hide_env = true)]
+    #[arg(hide_env_values = true)]
+    token: Option<String>,
     /// Publishes each line of the input as a message of its own
     #[arg(short, long)]
     lines: bool,
@@ -45,6 +49,7 @@ impl Publish {
     /// Publishes what there is.
     pub(super) fn run(self) -> Result<(), Failure> {
         let aim = Aim::parse(self.words.clone(), self.to.clone())?;
+        let address = value::shown(aim.address, self.token.as_deref())?;
         let message = match &aim.rest[..] {
             [] => None,
             [message] if !self.lines && self.file.is_none() => Some(message.as_bytes().to_vec()),
@@ -52,7 +57,7 @@ impl Publish {
             _ => return Err(usage("one message; quote it if it has spaces")),
         };
         let mut publisher = Publisher {
-            connection: Connection::open(&aim.address)?,
+            connection: Connection::open(&address)?,
             channel: aim.channel,
             options: PublishOptions {
                 event: self.event.as_deref(),

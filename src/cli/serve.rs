@@ -4,15 +4,15 @@ use std::io::{self, ErrorKind, Write};
 use std::net::SocketAddr;
 
 use clap::Args;
-use pushscope::engine::Config;
-use pushscope::origin::Origins;
+use pushscope::limits::Limits;
 use pushscope::reactor::Reactor;
 use pushscope::slow::Policies;
 
+use super::access::{Admission, Admitted};
 use super::bounds::{self, Bounds};
 use super::sink::{self, Format, Level};
 use super::value::{self, Slow};
-use super::{Failure, printed};
+use super::{Failure, printed, text};
 
 /// Serves every mechanism on one port, and says what to try
 #[derive(Debug, Args)]
@@ -22,14 +22,8 @@ pub(super) struct Serve {
     #[arg(long, value_name = "ADDRESS", env = "PUSHSCOPE_LISTEN", hide_env = true)]
     #[arg(value_parser = value::listen, default_value = "127.0.0.1:7777")]
     listen: SocketAddr,
-    /// Origins whose pages may connect besides the server's own: a list, or repeated; `*` is all
-    #[arg(long, value_name = "ORIGIN", env = "PUSHSCOPE_ORIGIN", hide_env = true)]
-    #[arg(value_parser = value::origin, value_delimiter = ',')]
-    origin: Vec<String>,
-    /// Lets whoever gives this as `?token=` use the inspector; without it, only this machine may
-    #[arg(long, value_name = "TOKEN", env = "PUSHSCOPE_INSPECT_TOKEN", hide_env = true)]
-    #[arg(hide_env_values = true, value_parser = value::token)]
-    inspect_token: Option<String>,
+    #[command(flatten)]
+    admission: Admission,
     /// What is done about slow readers, of one mechanism or of all: close, oldest, newest, latest
     ///
     /// close ends the connection with a reason, and the cursor brings the client back. The others
@@ -42,6 +36,9 @@ pub(super) struct Serve {
     /// Prints every bound, as the other flags set it, and ends
     #[arg(long)]
     print_limits: bool,
+    /// Checks flags, variables, files and bounds, says what they have come to, and ends
+    #[arg(long)]
+    check: bool,
     #[arg(long, value_name = "LEVEL", env = "PUSHSCOPE_LOG", hide_env = true)]
     #[arg(value_enum, default_value_t = Level::Info, hide_possible_values = true)]
     #[arg(help = "How much is logged, to the standard error: off, error, warn, info or debug")]
@@ -61,30 +58,59 @@ impl Serve {
         if self.print_limits {
             return printed(io::stdout().write_all(bounds::lines(&limits).as_bytes()));
         }
-        if let [wrong, ..] = limits.contradictions()[..] {
-            return Err(Failure::Usage(wrong.to_owned()));
-        }
+        let admitted = admitted(self.admission, self.listen, limits).map_err(Failure::Usages)?;
+        let Admitted { mut config, keyring, warnings } = admitted;
         sink::install(self.log, self.log_format);
         for flag in bounds::changed(&limits) {
             log::debug!("bound: {flag}");
         }
-        let origins = Origins::new(self.origin);
         let mut slow = Policies::default();
         for Slow { kinds, policy } in self.slow {
             kinds.into_iter().for_each(|kind| slow.set(kind, policy));
         }
-        let config = Config { limits, origins, slow, inspect_token: self.inspect_token };
+        config.slow = slow;
         let mut reactor = Reactor::bind(self.listen, config)
             .map_err(|error| Failure::Failed(refused(self.listen, &error)))?;
-        reactor.take_signals().map_err(failed)?;
+        reactor.take_signals(keyring).map_err(failed)?;
         let address = reactor.address().map_err(failed)?;
-        if !address.ip().is_loopback() {
-            log::warn!(
-                "{address} can be reached by other machines, and whoever reaches it may publish"
-            );
-        }
+        warnings.iter().for_each(|warning| log::warn!("{warning}"));
         greet(address);
         reactor.run().map_err(failed)
+    }
+
+    /// Says what it would serve, or everything that keeps it from serving, besides what was found
+    /// to be wrong already.
+    pub(super) fn check(self, mut wrong: Vec<String>) -> Result<(), Failure> {
+        let (limits, listen) = (self.bounds.0, self.listen);
+        let admitted = admitted(self.admission, listen, limits);
+        wrong.extend(admitted.as_ref().err().into_iter().flatten().cloned());
+        let Some(admitted) = admitted.ok().filter(|_| wrong.is_empty()) else {
+            return Err(Failure::Usages(wrong));
+        };
+        let mut said = format!("ok: it would listen on {listen}; whether it can was not tried\n");
+        let bounds = bounds::changed(&limits).into_iter().map(|flag| format!("bound: {flag}"));
+        for line in bounds.chain(admitted.describe()) {
+            said.push_str(&format!("  {}\n", text::escaped(&line)));
+        }
+        printed(io::stdout().write_all(said.as_bytes()))
+    }
+}
+
+/// Who may do what, within these bounds; or everything that is wrong with either.
+fn admitted(
+    admission: Admission,
+    listen: SocketAddr,
+    limits: Limits,
+) -> Result<Admitted, Vec<String>> {
+    let admitted = admission.resolve(listen, limits);
+    let mut wrong: Vec<String> = limits.contradictions().into_iter().map(str::to_owned).collect();
+    match admitted {
+        Ok(admitted) if wrong.is_empty() => Ok(admitted),
+        Ok(_) => Err(wrong),
+        Err(found) => {
+            wrong.extend(found);
+            Err(wrong)
+        }
     }
 }
 
@@ -133,4 +159,5 @@ fn failed(error: io::Error) -> Failure {
 
 const EXAMPLE: &str = "\
 Example:
-  pushscope serve --listen 127.0.0.1:0 --origin https://shop.example --message-bytes-max 64MiB";
+  pushscope serve --listen 127.0.0.1:0 --cors-origin https://shop.example --check
+  pushscope serve --listen 0.0.0.0:7777 --host push.example --publish-token-file tokens";

@@ -27,6 +27,10 @@ pub(super) struct Subscribe {
     #[arg(long, value_name = "URL", env = "PUSHSCOPE_TO", hide_env = true)]
     #[arg(value_parser = Address::parse, default_value = "http://127.0.0.1:7777")]
     to: Address,
+    /// Shows this token to the server
+    #[arg(long, value_name = "TOKEN", env = "PUSHSCOPE_TOKEN", hide_env = true)]
+    #[arg(hide_env_values = true)]
+    token: Option<String>,
     /// The mechanism: poll, long_poll, iframe, xhr_stream, sse or websocket
     #[arg(long = "as", value_name = "MECHANISM", env = "PUSHSCOPE_AS", hide_env = true)]
     #[arg(value_parser = value::kind, default_value = "sse")]
@@ -63,12 +67,13 @@ impl Subscribe {
         if !aim.rest.is_empty() {
             return Err(Failure::Usage("sub takes one channel: see pushscope sub --help".into()));
         }
+        let address = value::shown(aim.address, self.token.as_deref())?;
         let style = Style::of(self.json, self.raw);
         let options =
             SubscribeOptions { interval: self.interval.duration(), ..SubscribeOptions::default() };
         let since = Some(self.since.as_str());
         let mut subscription =
-            Subscription::open(&aim.address, &aim.channel, self.kind, since, options)?;
+            Subscription::open(&address, &aim.channel, self.kind, since, options)?;
         let mut left = self.count;
         let mut lost = false;
         while let Some(item) = subscription.next(deadline)? {

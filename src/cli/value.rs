@@ -7,6 +7,7 @@ use std::time::Duration;
 use pushscope::client::Address;
 use pushscope::clock::SECOND_US;
 use pushscope::id::{Kind, Since, decimal};
+use pushscope::limits;
 use pushscope::slow::{self, Policy};
 use pushscope::wire::target;
 
@@ -125,16 +126,30 @@ fn is_host(host: &str) -> bool {
     }
 }
 
-/// Reads a token: an empty one would let in whoever gives none.
-pub(super) fn token(text: &str) -> Result<String, String> {
-    if text.len() < TOKEN_BYTES_MIN || text.bytes().any(|byte| !byte.is_ascii_graphic()) {
-        return Err(format!("a token has at least {TOKEN_BYTES_MIN} visible ASCII characters"));
+/// Reads a name by which the server may be called, without a port.
+pub(super) fn host(text: &str) -> Result<String, String> {
+    let is_name = is_host(text) && !text.contains(['[', ':']);
+    if text == "*" || is_name {
+        return Ok(text.to_ascii_lowercase());
     }
-    Ok(text.to_owned())
+    Err("`*`, or a name without a port: push.example".into())
 }
 
-/// Below, somebody guesses it.
-const TOKEN_BYTES_MIN: usize = 8;
+/// Reads a token: an empty one would let in whoever gives none.
+pub(super) fn token(text: &str) -> Result<(), String> {
+    if text.len() < limits::TOKEN_BYTES_MIN || text.bytes().any(|byte| !byte.is_ascii_graphic()) {
+        return Err(format!(
+            "a token has at least {} visible ASCII characters",
+            limits::TOKEN_BYTES_MIN
+        ));
+    }
+    Ok(())
+}
+
+/// A server, with the token that every question shows to it.
+pub(super) fn shown(address: Address, token: Option<&str>) -> Result<Address, Failure> {
+    address.with_token(token).map_err(|error| Failure::Usage(error.to_string()))
+}
 
 /// Reads the name of a mechanism, as its file or as its address is named.
 pub(super) fn kind(text: &str) -> Result<Kind, String> {

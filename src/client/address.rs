@@ -5,7 +5,8 @@ use std::fmt;
 
 use crate::wire::target;
 
-/// The address of a server: host, port, and the path under which its addresses stand.
+/// The address of a server: host, port, and the path under which its addresses stand; and, where
+/// the server wants one, the token that every question shows.
 ///
 /// ```
 /// use pushscope::client::Address;
@@ -25,6 +26,7 @@ pub struct Address {
     port: u16,
     /// Empty, or `/` and more; it does not end with `/`.
     base: String,
+    token: Option<Token>,
 }
 
 impl Address {
@@ -62,7 +64,26 @@ impl Address {
             host: name.to_owned(),
             port,
             base: path.trim_end_matches('/').to_owned(),
+            token: None,
         })
+    }
+
+    /// The same server, each of whose questions shows this token. Clause: RFC 6750 §2.1.
+    ///
+    /// # Errors
+    /// [`AddressError::TokenInvalid`].
+    pub fn with_token(self, token: Option<&str>) -> Result<Self, AddressError> {
+        let is_token =
+            |token: &str| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
+        if token.is_some_and(|token| !is_token(token)) {
+            return Err(AddressError::TokenInvalid);
+        }
+        Ok(Self { token: token.map(|token| Token(format!("Bearer {token}"))), ..self })
+    }
+
+    /// What every question says of who asks: a value of the Authorization field.
+    pub fn credentials(&self) -> Option<&str> {
+        self.token.as_ref().map(|Token(credentials)| credentials.as_str())
     }
 
     /// Host and port as they were written: the value of the Host field. Clause: RFC 9110 §7.2.
@@ -103,6 +124,16 @@ impl fmt::Display for Address {
     }
 }
 
+/// Credentials, which are no text for a log.
+#[derive(Clone, PartialEq, Eq)]
+struct Token(String);
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(…)")
+    }
+}
+
 /// What is wrong with an address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum AddressError {
@@ -116,6 +147,8 @@ pub enum AddressError {
     PortInvalid,
     /// Its path holds a query, a fragment, or what must be percent-encoded. RFC 3986 §3.3.
     PathInvalid,
+    /// Its token is empty, or has what no field value may have. RFC 6750 §2.1.
+    TokenInvalid,
 }
 
 impl fmt::Display for AddressError {
@@ -126,6 +159,7 @@ impl fmt::Display for AddressError {
             Self::HostInvalid => "the host is missing, or can be no host's name",
             Self::PortInvalid => "the port is no number from 0 to 65535",
             Self::PathInvalid => "the path holds `?`, `#`, or what must be percent-encoded",
+            Self::TokenInvalid => "the token is empty, or has more than visible ASCII",
         })
     }
 }
@@ -168,6 +202,19 @@ mod tests {
             assert_eq!((address.host(), address.port()), (host, port), "{text}");
             assert_eq!(address.base(), base, "{text}");
             assert_eq!(Address::parse(&address.to_string()), Ok(address), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_shown_to_the_server_and_to_nobody_else() {
+        let address = Address::parse("h:1/a").unwrap().with_token(Some("secret==")).unwrap();
+        assert_eq!(address.credentials(), Some("Bearer secret=="));
+        assert_eq!(address.to_string(), "http://h:1/a");
+        assert!(!format!("{address:?}").contains("secret"));
+        assert_eq!(address.with_token(None).unwrap().credentials(), None);
+        for token in ["", "a b", "a\r\nX: y", "é"] {
+            let address = Address::parse("h").unwrap().with_token(Some(token));
+            assert_eq!(address, Err(AddressError::TokenInvalid), "{token:?}");
         }
     }
 

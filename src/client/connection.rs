@@ -304,8 +304,10 @@ pub(crate) fn encode_request(
 ) -> Vec<u8> {
     let length = content.map(|content| content.len().to_string());
     let length = length.as_deref().map(|length| ("Content-Length", length));
+    let credentials = address.credentials().map(|value| ("Authorization", value));
     let mut head = format!("{} {target} HTTP/1.1\r\n", method.as_str());
-    for (name, value) in [("Host", address.authority())].iter().chain(fields).chain(&length) {
+    let host = [("Host", address.authority())];
+    for (name, value) in host.iter().chain(&credentials).chain(fields).chain(&length) {
         for part in [name, ": ", value, "\r\n"] {
             head.push_str(part);
         }

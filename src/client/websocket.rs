@@ -40,7 +40,9 @@ impl Mechanism for WebSocket {
         let envelope = if ask.dress == Dress::Envelope { "&envelope=json" } else { "" };
         let target = ask.target("ws", envelope);
         let host = ask.address.authority();
-        let question = ws_handshake::encode_request(host, &target, &key, None);
+        let credentials = ask.address.credentials().map(|value| ("Authorization", value));
+        let question =
+            ws_handshake::encode_request(host, &target, &key, None, credentials.as_slice());
         let assembler = Assembler::new(Role::Server);
         (Self { key, assembler, tail: Vec::new(), dress: ask.dress }, question)
     }

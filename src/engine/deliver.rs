@@ -109,6 +109,12 @@ impl Engine {
     pub(super) fn settle_acts(&mut self, index: u32) {
         let mut acts = std::mem::take(&mut self.turn.acts);
         for act in acts.drain(..) {
+            if matches!(act, Act::Publish(..) | Act::Receive(..))
+                && let Err(fault) = self.may_say(index)
+            {
+                self.end(index, Why::Fault(fault));
+                continue;
+            }
             match act {
                 Act::Subscribe(key) => self.subscribe(index, key),
                 Act::Publish(key, payload) => self.publish_for(key, payload),

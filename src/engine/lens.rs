@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use super::Engine;
+use crate::access::Digest;
 use crate::conn::{Conn, State};
 use crate::cost::{Owner, Phase};
 use crate::dissect::{Dissector, Joining};
 use crate::event::Payload;
 use crate::fault::Fault;
+use crate::host;
 use crate::hub::Draft;
 use crate::id::{ChannelKey, Token};
 use crate::inspect::{self, Connection, Lens, Peer};
@@ -30,7 +32,7 @@ pub(super) struct Viewing {
     /// There as long as somebody looks.
     lens: Option<Box<Lens>>,
     /// Lets others look than whoever sits at this machine.
-    token: Option<String>,
+    token: Option<Digest>,
     /// Whether a moment is armed at which viewers' own connections are told of.
     is_armed: bool,
 }
@@ -39,7 +41,8 @@ impl Viewing {
     /// Nobody looks; with this token others may than whoever sits at this machine.
     pub(super) fn new(token: Option<String>) -> Self {
         // An empty one would let in whoever gives none.
-        Self { token: token.filter(|token| !token.is_empty()), ..Self::default() }
+        let token = token.filter(|token| !token.is_empty());
+        Self { token: token.map(|token| Digest::of(token.as_bytes())), ..Self::default() }
     }
 
     /// A socket has given these bytes.
@@ -92,14 +95,14 @@ impl Engine {
         let given = Target::parse(head.target).ok();
         let given = given.and_then(|target| target.query("token").ok().flatten());
         if let (Some(token), Some(given)) = (&self.viewing.token, &given) {
-            return is_same(token.as_bytes(), given.as_bytes());
+            return token.is(&Digest::of(given.as_bytes()));
         }
         let is_local = self.conns.get(index as usize).is_some_and(|conn| conn.is_local);
         // Who is behind a proxy on this machine does not sit here; a foreign name that was made to
         // lead here (DNS rebinding) is no reason to tell, nor that a page may subscribe from afar.
         let is_forwarded = FORWARDED.iter().any(|name| head.field(name).is_some());
         let is_foreign = Origins::default().is_foreign(head);
-        is_local && !is_forwarded && is_local_host(head.host) && !is_foreign
+        is_local && !is_forwarded && host::is_local(head.host) && !is_foreign
     }
 
     /// What is asked over a connection is a viewer's own question, or is not.
@@ -316,43 +319,3 @@ const fn joining_tail(conn: &Conn) -> bool {
 
 /// What a proxy adds.
 const FORWARDED: [&str; 4] = ["Forwarded", "Via", "X-Forwarded-For", "X-Real-IP"];
-
-/// Whether a Host names this machine, and cannot be made to name another.
-fn is_local_host(host: &str) -> bool {
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    };
-    let name = name.to_ascii_lowercase();
-    name == "localhost"
-        || name.ends_with(".localhost")
-        || name == "[::1]"
-        || (name.starts_with("127.") && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'.')))
-}
-
-/// Whether two secrets are the same, in a time that does not tell where they differ.
-fn is_same(one: &[u8], other: &[u8]) -> bool {
-    let differs = one.iter().zip(other).fold(0, |differs, (one, other)| differs | (one ^ other));
-    one.len() == other.len() && differs == 0
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_this_machine_is_local() {
-        for host in ["localhost", "localhost:7777", "127.0.0.1:1", "[::1]:7777", "a.localhost"] {
-            assert!(is_local_host(host), "{host}");
-        }
-        for host in ["", "evil.example", "127.0.0.1.evil.example", "10.0.0.1", "localhost.evil"] {
-            assert!(!is_local_host(host), "{host}");
-        }
-    }
-
-    #[test]
-    fn secrets_are_compared_whole() {
-        assert!(is_same(b"abc", b"abc") && is_same(b"", b""));
-        assert!(!is_same(b"abc", b"abd") && !is_same(b"abc", b"ab"));
-    }
-}

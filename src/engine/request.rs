@@ -10,7 +10,7 @@ use crate::fault::Fault;
 use crate::id::Kind;
 use crate::mech::Mech;
 use crate::mech::mould::{Address, Door, Why};
-use crate::route::{self, Ask, Call, Refusal, Subscription};
+use crate::route::{Ask, Call, Refusal, Subscription};
 use crate::site::Page;
 use crate::slow::Policy;
 use crate::wire::body::Body;
@@ -107,7 +107,7 @@ impl Engine {
 
     /// A request head of so many bytes is complete.
     fn request(&mut self, index: u32, head: &Head<'_, '_>, length: usize) {
-        let mut manner = Manner::new(head, self.origins.allowed(head));
+        let mut manner = Manner::new(head, self.admission.origin(head));
         if self.mode == Mode::Draining {
             manner.keep_alive = false;
         }
@@ -135,30 +135,6 @@ impl Engine {
                 }
             }
         }
-    }
-
-    /// What is asked for, if it is asked in the right form and may be given.
-    fn permitted(&self, index: u32, head: &Head<'_, '_>) -> Result<Ask, Refusal> {
-        let ask = route::resolve(head, &self.turn.limits)?;
-        if !self.may_inspect(index, &ask, head) {
-            return Err(Fault::InspectRefused.into());
-        }
-        let (changes, opens) = match &ask {
-            Ask::Call(call) => (call.changes(), false),
-            Ask::Subscribe(subscription) => (subscription.kind == Kind::WebSocket, true),
-            Ask::Page(_) | Ask::Options(_) => (false, false),
-        };
-        if changes && self.origins.is_foreign(head) {
-            return Err(Fault::OriginRefused.into());
-        }
-        if opens && self.mode == Mode::Draining {
-            return Err(Fault::Draining.into());
-        }
-        let takes_content = matches!(ask, Ask::Call(_));
-        if !takes_content && !head.content.is_empty() {
-            return Err(Fault::ContentRefused.into());
-        }
-        Ok(ask)
     }
 
     fn await_content(&mut self, index: u32, call: Call, manner: Manner, head: &Head<'_, '_>) {
@@ -367,4 +343,4 @@ impl Engine {
 /// RFC 9110 §15.2.1.
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 /// What a client may send across origins besides what every page may.
-const CORS_FIELDS: &str = "Content-Type, Last-Event-ID, If-None-Match";
+const CORS_FIELDS: &str = "Authorization, Content-Type, Last-Event-ID, If-None-Match";

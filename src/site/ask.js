@@ -1,5 +1,7 @@
 // One request, one answer, within a patience. A refusal keeps the server's own reason.
 
+import { withToken } from "./token.js";
+
 /**
  * Sends a request and answers its response, unless that refuses: then a `Refusal` is thrown.
  * No answer within `patience_ms` throws a `TimeoutError`, a lost connection a `TypeError`.
@@ -8,7 +10,7 @@
  */
 export async function ask(url, { patience_ms = PATIENCE_MS, signal, ...request } = {}) {
   const patience = AbortSignal.timeout(patience_ms);
-  const answer = await fetch(url, {
+  const answer = await fetch(withToken(url), {
     cache: "no-store", // or the browser would turn a 304 into the 200 it remembers
     ...request,
     signal: signal ? AbortSignal.any([signal, patience]) : patience,
@@ -50,6 +52,19 @@ export async function refusalOf(answer) {
   } catch {
     // Something between us and the server answered, in words of its own.
     return new Refusal(answer.status, { message: content.slice(0, 200) }, retryAfter_ms);
+  }
+}
+
+/**
+ * Why a stream was refused, of which the browser tells a page nothing: a question that takes the
+ * same right is refused for the same reason. Where it is answered, that is `error`.
+ */
+export async function reasonFor(error) {
+  try {
+    await askInTurn("/online");
+    return error;
+  } catch (refusal) {
+    return refusal.isFinal ? refusal : error;
   }
 }
 

@@ -2,8 +2,9 @@
 //
 //     <text> (From Server,Session ID=<n>)
 
-import { ask } from "./ask.js";
+import { ask, reasonFor } from "./ask.js";
 import { Backoff, seconds } from "./mech/mould.js";
+import { withToken } from "./token.js";
 
 function begin() {
   part("say").addEventListener("submit", say);
@@ -14,7 +15,7 @@ function begin() {
 
 function open() {
   show("connecting");
-  const url = new URL("/ws/asset", location.href);
+  const url = withToken("/ws/asset");
   url.protocol = url.protocol.replace("http", "ws");
   socket = new WebSocket(url);
   socket.addEventListener("open", opened);
@@ -31,12 +32,17 @@ function opened() {
   count();
 }
 
-function lost({ code, reason }) {
+async function lost({ code, reason }) {
   part("send").disabled = true;
   const wasOpen = part("status").dataset.state === "open";
   if (wasOpen) aside("The connection is lost. What is said now does not come here.");
+  const why = await reasonFor(new Error(`close code ${code} ${reason}`.trim()));
+  if (why.isFinal || code === POLICY) {
+    show("closed", why.isFinal ? why.message : `${reason}: open this page as /chat?token=…`);
+    return;
+  }
   const pause_ms = backoff.wait(open);
-  show("retrying", `in ${seconds(pause_ms)}: close code ${code} ${reason}`.trim());
+  show("retrying", `in ${seconds(pause_ms)}: ${why.message}`);
 }
 
 function say(submit) {
@@ -121,6 +127,8 @@ function part(id) {
 }
 
 /** The last signature is the server's: whatever stands before it, a visitor wrote. */
+/** RFC 6455 §7.4.1: what was said may not be said. */
+const POLICY = 1008;
 const SIGNED = /^([^]*) \(From Server,Session ID=(\d+)\)$/;
 const SAID_MAX = 16;
 const LINES_MAX = 500;

@@ -16,6 +16,7 @@ import { Panel } from "./panel.js";
 import { publishes } from "./publish.js";
 import { Race } from "./race.js";
 import { Receipt } from "./receipt.js";
+import { CURL_TOKEN, withToken } from "./token.js";
 
 function begin() {
   part("channel").addEventListener("submit", choose);
@@ -44,7 +45,7 @@ function choose(submit) {
   const field = part("channel-name");
   field.setCustomValidity(faultOfName(field.value));
   if (!field.reportValidity() || field.value === channel) return;
-  history.pushState(null, "", `?${new URLSearchParams({ channel: field.value })}`);
+  history.pushState(null, "", withToken(`?${new URLSearchParams({ channel: field.value })}`));
   enter(field.value);
 }
 
@@ -96,7 +97,7 @@ function faultOfName(name) {
 /** Quoted for a shell, where only an apostrophe ends a quotation. */
 function curlLine(name) {
   const url = `${location.origin}/c/${encodeURIComponent(name).replaceAll("'", "%27")}`;
-  return `curl -d 'You have a red dot' '${url}'`;
+  return `curl${CURL_TOKEN} -d 'You have a red dot' '${url}'`;
 }
 
 // The red dot.

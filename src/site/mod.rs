@@ -194,6 +194,7 @@ static PAGES: &[Page] = &[
     script("/site/race.js", include_bytes!("race.js")),
     script("/site/receipt.js", include_bytes!("receipt.js")),
     script("/site/table.js", include_bytes!("table.js")),
+    script("/site/token.js", include_bytes!("token.js")),
     script("/site/inspect/address.js", include_bytes!("inspect/address.js")),
     script("/site/inspect/capture.js", include_bytes!("inspect/capture.js")),
     script("/site/inspect/clause.js", include_bytes!("inspect/clause.js")),

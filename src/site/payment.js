@@ -6,8 +6,9 @@
 //     data: User payment succeeded                                        (then, for the phone)
 //     id: 6666, event: finish, data: ha-ha
 
-import { ask, reasonOf } from "./ask.js";
+import { ask, reasonFor, reasonOf } from "./ask.js";
 import { copies } from "./copy.js";
+import { CURL_TOKEN, withToken } from "./token.js";
 
 function begin() {
   part("pay").addEventListener("click", pay);
@@ -20,8 +21,9 @@ function begin() {
 function newOrder() {
   order = randomId();
   part("order").textContent = order;
-  part("curl-order").textContent = `curl -N '${location.origin}/orderpay?payid=${order}'`;
-  part("curl-phone").textContent = `curl '${location.origin}/payback?payid=${order}'`;
+  const line = (flags, path) => `curl${flags} '${location.origin}${path}?payid=${order}'`;
+  part("curl-order").textContent = line(` -N${CURL_TOKEN}`, "/orderpay");
+  part("curl-phone").textContent = line(CURL_TOKEN, "/payback");
 }
 
 /** The shop: opens the stream of its order. */
@@ -37,7 +39,7 @@ function pay() {
   judge("waiting", "Waiting for the phone …");
   show("connecting");
 
-  source = new EventSource(`/orderpay?payid=${order}`);
+  source = new EventSource(withToken(`/orderpay?payid=${order}`));
   source.addEventListener("open", opened);
   source.addEventListener("message", ({ data }) => record("message", data, meaningOf(data)));
   source.addEventListener("finish", finish);
@@ -62,13 +64,14 @@ function finish({ data, lastEventId }) {
   part("pay").textContent = "Order another, for € 5.70";
 }
 
-function lost() {
+async function lost() {
   if (source.readyState === EventSource.CONNECTING) {
     show("retrying", "EventSource does it by itself");
     record("error", "", "the server has ended the response; EventSource will ask again");
     return;
   }
-  show("closed", "EventSource gave up");
+  const why = await reasonFor(new Error("EventSource gave up"));
+  show("closed", why.message);
   record("error", "", "EventSource gave up: the answer was no event stream");
   judge("waiting", "The shop cannot be told.");
   part("pay").disabled = false;

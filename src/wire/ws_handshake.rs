@@ -143,8 +143,8 @@ pub fn encode_answer(
 
 /// The head with which a client asks for a WebSocket.
 ///
-/// Of the target, what cannot stand in a request line is percent-encoded; a host or a subprotocol
-/// that would split the head is left out.
+/// Of the target, what cannot stand in a request line is percent-encoded; a host, a subprotocol or
+/// a field of `extra` that would split the head is left out.
 ///
 /// Wire: see [`Handshake`].
 /// Clause: RFC 6455 §4.1.
@@ -153,12 +153,18 @@ pub fn encode_answer(
 /// ```
 /// use pushscope::wire::ws_handshake::encode_request;
 /// assert_eq!(
-///     encode_request("h:80", "/c/news/ws", "dGhlIHNhbXBsZSBub25jZQ==", None),
+///     encode_request("h:80", "/c/news/ws", "dGhlIHNhbXBsZSBub25jZQ==", None, &[]),
 ///     b"GET /c/news/ws HTTP/1.1\r\nHost: h:80\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
 ///       Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 /// );
 /// ```
-pub fn encode_request(host: &str, target: &str, key: &str, protocol: Option<&str>) -> Vec<u8> {
+pub fn encode_request(
+    host: &str,
+    target: &str,
+    key: &str,
+    protocol: Option<&str>,
+    extra: &[(&str, &str)],
+) -> Vec<u8> {
     debug_assert!(is_key(key), "a key is 16 bytes in base64");
     let mut bytes = Vec::with_capacity(HEAD_BYTES_USUAL);
     bytes.extend_from_slice(b"GET ");
@@ -172,6 +178,9 @@ pub fn encode_request(host: &str, target: &str, key: &str, protocol: Option<&str
     bytes.extend_from_slice(b"Sec-WebSocket-Version: 13\r\n");
     if let Some(protocol) = protocol {
         encode_field(PROTOCOL, protocol, &mut bytes);
+    }
+    for (name, value) in extra {
+        encode_field(name, value, &mut bytes);
     }
     bytes.extend_from_slice(b"\r\n");
     bytes

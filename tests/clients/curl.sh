@@ -351,7 +351,7 @@ takes "/c/receipts/envelopes/$id" "GET, HEAD, OPTIONS"
 section='/inspect/connections'
 ask "$url/inspect/connections"
 check "who is connected" '200 *"connections":\[*"peer":"127.0.0.1:*' "$status $content"
-refused 403 inspect_refused "$url/inspect/connections" -H 'Host: rebound.example'
+refused 421 host_unknown "$url/inspect/connections" -H 'Host: rebound.example'
 refused 403 inspect_refused "$url/inspect/connections" -H 'Origin: http://foreign.example'
 takes "/inspect/connections" "GET, HEAD, OPTIONS"
 

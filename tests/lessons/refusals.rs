@@ -276,6 +276,10 @@ fn every_refusal_says_what_the_table_of_faults_says() {
 
 /// What cannot be said in one row, and where it is said.
 const ELSEWHERE: &[(&str, &str)] = &[
+    ("token_missing", "access::who_shows_no_token_or_a_wrong_one_is_refused"),
+    ("token_refused", "access::who_shows_no_token_or_a_wrong_one_is_refused"),
+    ("token_repeated", "access::who_shows_no_token_or_a_wrong_one_is_refused"),
+    ("host_unknown", "access::a_server_answers_to_its_own_names_only"),
     ("head_slow", "slowness_is_refused_in_time"),
     ("body_slow", "slowness_is_refused_in_time"),
     ("request_cut", "a_request_that_is_cut_is_answered"),

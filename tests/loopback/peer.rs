@@ -95,6 +95,30 @@ impl Peer {
         self.response()
     }
 
+    /// Sends a GET and reads the response; none if the server has left.
+    pub(crate) fn ask_if_open(&mut self, target: &str) -> Option<Response> {
+        let request = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        self.exchange_if_open(request.as_bytes())
+    }
+
+    /// Sends a request and reads the response; none if the server has left.
+    pub(crate) fn exchange_if_open(&mut self, request: &[u8]) -> Option<Response> {
+        if !self.send_if_open(request) {
+            return None;
+        }
+        let mut buffer = [0xa5; 64 * 1024];
+        while memchr::memmem::find(&self.read, b"\r\n\r\n").is_none() {
+            let count = self.stream.read(&mut buffer).ok().filter(|count| *count > 0)?;
+            self.read.extend_from_slice(buffer.get(..count)?);
+        }
+        Some(self.response())
+    }
+
+    /// Sends bytes, unless the server has left.
+    pub(crate) fn send_if_open(&mut self, bytes: &[u8]) -> bool {
+        self.stream.write_all(bytes).is_ok()
+    }
+
     /// Publishes.
     pub(crate) fn publish(&mut self, channel: &str, message: &[u8]) -> Response {
         let length = message.len();

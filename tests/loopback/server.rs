@@ -1,6 +1,6 @@
 //! Servers to talk to: a reactor on a thread, or the command as a process.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -77,18 +77,25 @@ impl Process {
     /// `pushscope serve` on a port of its own choosing.
     pub(crate) fn serve(arguments: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pushscope"));
-        Self::spawn(command.args(SERVE).args(arguments))
+        Self::spawn(command.args(SERVE).args(arguments).stderr(Stdio::null()))
+    }
+
+    /// The same, with its log in a file.
+    pub(crate) fn serve_logging(arguments: &[&str], log: File) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pushscope"));
+        Self::spawn(command.args(SERVE).args(arguments).stderr(log))
     }
 
     /// The same, with so many descriptors and no more.
     pub(crate) fn serve_with_descriptors(descriptors: u32) -> Self {
         let mut command = Command::new("bash");
         command.args(["-c", "ulimit -n \"$0\" && exec \"$@\"", &descriptors.to_string()]);
-        Self::spawn(command.arg(env!("CARGO_BIN_EXE_pushscope")).args(SERVE))
+        let command = command.arg(env!("CARGO_BIN_EXE_pushscope")).args(SERVE);
+        Self::spawn(command.stderr(Stdio::null()))
     }
 
     fn spawn(command: &mut Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let (told, first) = channel();
         let (end, ended) = channel();

@@ -17,7 +17,7 @@ pub(super) const BRIEF: Brief = Brief {
            that origin or `*` (Fetch, CORS check): false when a server can have it read, true when \
            it cannot, even where it wants to.",
     commands: &[
-        "pushscope serve --listen 127.0.0.1:7778 --origin http://other.example & sleep 1; \
+        "pushscope serve --listen 127.0.0.1:7778 --cors-origin http://other.example & sleep 1; \
          curl -si -m 1 -H 'Origin: http://other.example' http://127.0.0.1:7778/c/t/sse; kill $!",
         "curl -si -m 1 -H 'Origin: http://other.example' http://127.0.0.1:7777/c/t/sse",
     ],
@@ -44,11 +44,11 @@ struct Asked {
 impl Measured {
     /// Asks two servers as pages of other origins would.
     pub(super) fn of(program: &Path) -> Result<Self, Mistrial> {
-        let open = Session::start(program, &["--origin", WANTED])?;
+        let open = Session::start(program, &["--cors-origin", WANTED])?;
         let closed = Session::start(program, &[])?;
         let asked = [
-            (&open, "with --origin", WANTED, true),
-            (&open, "with --origin", OTHER, false),
+            (&open, "with --cors-origin", WANTED, true),
+            (&open, "with --cors-origin", OTHER, false),
             (&closed, "at its defaults", WANTED, false),
         ];
         let mut found = Vec::new();

@@ -11,6 +11,7 @@
 // Nor does the page learn that the connection was lost. A document that ends, or that cannot be
 // had, fires `load`; of one that is cut short nothing is ever heard again.
 
+import { reasonFor } from "../ask.js";
 import { Backoff, address, retry } from "./mould.js";
 
 /** `host` is the window that is the frame's parent, and has its functions. */
@@ -20,6 +21,7 @@ export function connect(channel, since, sink, { host = window } = {}) {
   let frame;
   let scripts;
   let silence;
+  let isClosed = false;
 
   function open() {
     sink.state("connecting");
@@ -63,9 +65,10 @@ export function connect(channel, since, sink, { host = window } = {}) {
     sink.state("closed", "the channel was deleted");
   }
 
-  function lost(reason) {
+  async function lost(reason) {
     discard();
-    retry(new Error(reason), open, backoff, sink);
+    const why = await reasonFor(new Error(reason));
+    if (!isClosed) retry(why, open, backoff, sink);
   }
 
   function renew() {
@@ -80,6 +83,7 @@ export function connect(channel, since, sink, { host = window } = {}) {
   }
 
   function close() {
+    isClosed = true;
     backoff.cancel();
     discard();
     delete host.pushscope;

@@ -25,11 +25,12 @@
 // Read two of the files side by side: what differs is the mechanism.
 
 import { reasonOf } from "../ask.js";
+import { withToken } from "../token.js";
 
 /** Where `channel` is read by `mechanism`. */
 export function address(channel, mechanism, query) {
   const path = `/c/${encodeURIComponent(channel)}/${mechanism}`;
-  return new URL(`${path}?${new URLSearchParams(query)}`, location.href);
+  return withToken(`${path}?${new URLSearchParams(query)}`);
 }
 
 /** Pauses of 1, 2, 4 … 30 s between attempts. */

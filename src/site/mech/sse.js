@@ -13,12 +13,14 @@
 // EventSource has no way to listen to all: so every message comes in one envelope, which also
 // carries the publication time, and what an event stream cannot carry bare (bytes, CR).
 
+import { reasonFor } from "../ask.js";
 import { Backoff, address, retry } from "./mould.js";
 
 export function connect(channel, since, sink) {
   const backoff = new Backoff();
   let cursor = since;
   let source;
+  let isClosed = false;
 
   function open() {
     sink.state("connecting");
@@ -47,16 +49,18 @@ export function connect(channel, since, sink) {
     sink.state("closed", event.data);
   }
 
-  function lost() {
+  async function lost() {
     if (source.readyState === EventSource.CONNECTING) {
       sink.state("retrying", "EventSource does it by itself");
       return;
     }
     // It gave up: the status was not 200, or the type not text/event-stream. It does not say which.
-    retry(new Error("EventSource gave up"), open, backoff, sink);
+    const why = await reasonFor(new Error("EventSource gave up"));
+    if (!isClosed) retry(why, open, backoff, sink);
   }
 
   function close() {
+    isClosed = true;
     backoff.cancel();
     source.close();
     return cursor;

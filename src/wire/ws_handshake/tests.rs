@@ -132,7 +132,7 @@ fn checked(bytes: &[u8]) -> Result<(), HandshakeError> {
 
 #[test]
 fn both_sides_understand_each_other() {
-    let bytes = encode_request("127.0.0.1:7777", "/c/news/ws?since=all", KEY, Some("b"));
+    let bytes = encode_request("127.0.0.1:7777", "/c/news/ws?since=all", KEY, Some("b"), &[]);
     let answer = answer(&bytes, bytes.len(), &["a", "b"]).unwrap();
     assert!(answer.ends_with(b"\r\nSec-WebSocket-Protocol: b\r\n\r\n"));
     assert_eq!(checked(&answer), Ok(()));
@@ -183,7 +183,13 @@ fn nothing_that_is_given_can_split_a_head() {
     let answer = encode_answer(&handshake, None, &extra);
     assert_eq!(answer, format!("{ANSWER}X-Good: é\r\n\r\n").into_bytes());
 
-    let request = encode_request("h\r\nX: y", "/a b\r\n/é%20", KEY, Some("p\n"));
+    let request = encode_request(
+        "h\r\nX: y",
+        "/a b\r\n/é%20",
+        KEY,
+        Some("p\n"),
+        &[("Authorization", "a\r\nX: y")],
+    );
     assert!(request.starts_with(b"GET /a%20b%0D%0A/%C3%A9%20 HTTP/1.1\r\nUpgrade: websocket\r\n"));
     let lines = String::from_utf8(request).unwrap();
     assert_eq!(lines.matches('\n').count(), FIELDS.len() + 1, "no Host, no subprotocol");

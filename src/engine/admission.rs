@@ -1,0 +1,99 @@
+//! Who is let in: by which name a request calls, from whose page, and with which token.
+
+use super::{Config, Engine};
+use crate::access::{Access, Right};
+use crate::answer::Manner;
+use crate::api::Mode;
+use crate::conn::State;
+use crate::fault::Fault;
+use crate::host::Hosts;
+use crate::id::{Kind, Token};
+use crate::mech::mould::Why;
+use crate::origin::Origins;
+use crate::route::{self, Ask, Refusal};
+use crate::wire::head::Head;
+
+/// Everything by which a request is let in.
+#[derive(Debug)]
+pub(super) struct Admission {
+    hosts: Hosts,
+    origins: Origins,
+    access: Access,
+}
+
+impl Admission {
+    /// As the server is set.
+    pub(super) fn new(config: &Config) -> Self {
+        let Config { hosts, origins, access, .. } = config.clone();
+        Self { hosts, origins, access }
+    }
+
+    /// The origin to name in `Access-Control-Allow-Origin`, if the page may read the answer.
+    pub(super) fn origin<'h>(&self, head: &Head<'h, '_>) -> Option<&'h str> {
+        self.origins.allowed(head)
+    }
+}
+
+impl Engine {
+    /// What is asked for, if it is asked in the right form and may be given.
+    pub(super) fn permitted(&mut self, index: u32, head: &Head<'_, '_>) -> Result<Ask, Refusal> {
+        // Before anything is looked up: a page that calls by a foreign name learns nothing.
+        if !self.admission.hosts.has(head.host) {
+            return Err(Fault::HostUnknown.into());
+        }
+        let ask = route::resolve(head, &self.turn.limits)?;
+        if !self.may_inspect(index, &ask, head) {
+            return Err(Fault::InspectRefused.into());
+        }
+        let opens = match &ask {
+            Ask::Subscribe(subscription) => Some(subscription.kind),
+            Ask::Call(_) | Ask::Page(_) | Ask::Options(_) => None,
+        };
+        // RFC 6455 §10.2: over a WebSocket a page may read what CORS would keep from it.
+        let changes = Right::of(&ask) == Some(Right::Publish);
+        let is_guarded = changes || opens == Some(Kind::WebSocket);
+        if is_guarded && self.admission.origins.is_foreign(head) {
+            return Err(Fault::OriginRefused.into());
+        }
+        let pass = self.admission.access.admit(&ask, head)?;
+        if opens.is_some() && self.mode == Mode::Draining {
+            return Err(Fault::Draining.into());
+        }
+        let takes_content = matches!(ask, Ask::Call(_));
+        if !takes_content && !head.content.is_empty() {
+            return Err(Fault::ContentRefused.into());
+        }
+        if let Some(conn) = self.conns.get_mut(index as usize) {
+            conn.pass = pass.map(Box::new);
+        }
+        Ok(ask)
+    }
+
+    /// Whether what a client says over its WebSocket may be taken.
+    pub(super) fn may_say(&self, index: u32) -> Result<(), Fault> {
+        let pass = self.conns.get(index as usize).and_then(|conn| conn.pass.as_deref());
+        self.admission.access.may_publish(pass)
+    }
+
+    /// Other tokens are good from now on. Whoever was let in by one that is no more is told, and
+    /// closed: who is to come back has another.
+    pub fn change_access(&mut self, access: Access) {
+        self.admission.access = access;
+        for token in self.tokens() {
+            let pass = self.conn(token).and_then(|conn| conn.pass.as_deref());
+            if let Some(Err(fault)) = pass.map(|pass| self.admission.access.renew(pass)) {
+                self.turn_out(token, fault);
+            }
+        }
+    }
+
+    fn turn_out(&mut self, token: Token, fault: Fault) {
+        let Some(conn) = self.conn(token) else { return };
+        match &conn.state {
+            State::Mech(_) => self.end(token.index, Why::Fault(fault)),
+            State::Body(_) => self.refuse(token.index, &Manner::LOST, fault.into()),
+            // What was asked is answered already, or in this turn.
+            State::Head { .. } | State::Asking(_) | State::Lingering { .. } | State::Gone => {}
+        }
+    }
+}
