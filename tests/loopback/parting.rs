@@ -50,7 +50,8 @@ fn what_was_acknowledged_has_arrived_or_lies_behind_the_place_to_come_back_to() 
         let whole: Vec<u64> = (1..=last).collect();
         assert_eq!(offsets, whole, "{mechanism} has missed or doubled some");
         let behind = acknowledged.iter().filter(|offset| **offset > last).count();
-        if mechanism != "poll" {
+        // Whoever asks again and again may be between two questions.
+        if !mechanism.ends_with("poll") {
             // A request that was under way when everybody was told is answered all the same.
             assert!(behind <= PUBLISHERS, "{mechanism}: {behind} were never handed over");
         }
