@@ -148,7 +148,7 @@ impl Manner {
                     .field("Upgrade", "websocket")
                     .field("Sec-WebSocket-Version", "13");
             }
-            503 => head = head.number("Retry-After", limits::RETRY_AFTER_S),
+            429 | 503 => head = head.number("Retry-After", limits::RETRY_AFTER_S),
             _ => {}
         }
         let content = serde_json::to_vec(&error).unwrap_or_default();

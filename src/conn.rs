@@ -1,6 +1,7 @@
 //! One connection: what it is doing, what it has not parsed, what it has not sent.
 
 use crate::access::Pass;
+use crate::admission::AddressKey;
 use crate::answer::Manner;
 use crate::clock::{Instant, SECOND_US};
 use crate::cost::{Account, Bytes, Owner};
@@ -32,6 +33,10 @@ pub struct Conn {
     pub owner: Option<Owner>,
     /// Its place in a channel's list.
     pub edge: Option<Edge>,
+    /// Where it comes from, if what an address may do is bounded.
+    pub address: Option<AddressKey>,
+    /// Requests so far.
+    pub requests: u16,
     /// Writes since the last that took a message to its last byte, or left nothing queued.
     pub writes: u16,
     /// Bytes that the socket has yet to take before its mechanism may speak: its answer's head.
@@ -143,6 +148,8 @@ impl Conn {
             account: Account::default(),
             owner: None,
             edge: None,
+            address: None,
+            requests: 0,
             writes: 0,
             unopened: 0,
             keep_alive: true,
@@ -300,7 +307,7 @@ mod tests {
 
     #[test]
     fn a_connection_is_small() {
-        assert!(size_of::<Conn>() <= 344, "{} bytes", size_of::<Conn>());
+        assert!(size_of::<Conn>() <= 352, "{} bytes", size_of::<Conn>());
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod books;
 mod config;
 mod deadline;
 mod deliver;
+mod entry;
 mod flush;
 mod lens;
 mod reasons;
@@ -18,15 +19,18 @@ mod slow;
 
 pub use config::Config;
 
+use std::collections::VecDeque;
+
 use slab::Slab;
 
 use admission::Admission;
 use books::Inquiries;
 use lens::Viewing;
 
+use crate::admission::Addresses;
 use crate::answer::Manner;
 use crate::api::{Mode, ReceivedTable};
-use crate::clock::Now;
+use crate::clock::{Instant, Now};
 use crate::conn::{Conn, State};
 use crate::cost::{Account, Owner, Phase};
 use crate::fault::Fault;
@@ -68,6 +72,12 @@ pub struct Engine {
     crowded: bool,
     /// Whether a connection has fallen idle.
     idled: bool,
+    /// Who has fallen idle, since when; who is idle no longer may stand there still.
+    idle: VecDeque<(Instant, Token)>,
+    /// Who was let in only to be told that they may not enter.
+    refused: VecDeque<Token>,
+    /// Where everybody comes from, if what an address may is bounded.
+    addresses: Addresses,
     generation: u32,
     /// Sessions of the chat so far.
     sessions: u64,
@@ -192,6 +202,9 @@ impl Engine {
             done: Vec::new(),
             crowded: false,
             idled: false,
+            idle: VecDeque::with_capacity(2 * limits::TIMERS_SPARE),
+            refused: VecDeque::new(),
+            addresses: Addresses::default(),
             generation: 0,
             sessions: 0,
             mode: Mode::Serving,
@@ -214,6 +227,7 @@ impl Engine {
 
     /// A turn ends: the loop may sleep.
     pub fn pause(&mut self) {
+        self.forget_crowd();
         self.ledger.pause();
     }
 
@@ -378,25 +392,13 @@ impl Engine {
     pub fn sweep(&mut self) -> Option<Swept> {
         let (token, farewell) = self.gone.pop()?;
         self.forget(token);
+        self.depart(token);
         let mut conn = self.conns.try_remove(token.index as usize)?;
         let owner = conn.owner.unwrap_or(Owner::Request);
         self.ledger.enter(Phase::Close, Some(owner));
         self.ledger.fold(owner, &mut conn.account, 0);
         self.uncount_queue(&conn);
         Some(Swept { token, owner, farewell })
-    }
-
-    /// The longest idle connection that is only kept for a next request: it may give way to a new
-    /// one. Who was let in and has not spoken yet is not idle.
-    pub fn idlest(&self) -> Option<Token> {
-        let idle = self.conns.iter().filter_map(|(index, conn)| match conn.state {
-            State::Head { since, begun: false, .. } if conn.queue.is_empty() && conn.heard => {
-                Some((since, index, conn.generation))
-            }
-            _ => None,
-        });
-        let (_, index, generation) = idle.min()?;
-        Some(Token { index: u32::try_from(index).ok()?, generation })
     }
 
     /// Publishes on behalf of somebody inside this process.

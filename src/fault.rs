@@ -16,6 +16,7 @@ pub use told::{Protocol, Told};
 
 use log::Level;
 
+use crate::admission::{AddressFull, PublishRateExceeded};
 use crate::hub::HubError;
 use crate::wire::body::BodyError;
 use crate::wire::head::HeadError;
@@ -137,6 +138,12 @@ pub enum Fault {
     Draining,
     /// The server leaves: the time for it is over.
     DrainOver,
+    /// There are as many connections as there may be.
+    ConnectionsFull,
+    /// The address has as many connections as it may have.
+    AddressFull,
+    /// The address publishes faster than it may.
+    PublishRate,
 }
 
 /// Whose fault it is.
@@ -250,6 +257,7 @@ impl Row {
     pub const fn level(&self) -> Level {
         match self.fault {
             Fault::ChannelsFull
+            | Fault::ConnectionsFull
             | Fault::QueuesFull
             | Fault::GaveWay
             | Fault::WatchRefused
@@ -302,6 +310,18 @@ impl From<HubError> for Fault {
             HubError::NameRefused => Self::ChannelRefused,
             HubError::Full => Self::ChannelsFull,
         }
+    }
+}
+
+impl From<AddressFull> for Fault {
+    fn from(AddressFull: AddressFull) -> Self {
+        Self::AddressFull
+    }
+}
+
+impl From<PublishRateExceeded> for Fault {
+    fn from(PublishRateExceeded: PublishRateExceeded) -> Self {
+        Self::PublishRate
     }
 }
 

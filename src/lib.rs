@@ -64,6 +64,7 @@
 //!   slow        what becomes of a reader that does not keep up
 //!   queue       output of one connection
 //!   timer       deadlines
+//!   admission   whom the listener lets in, and what an address may
 //! wire: pure codecs
 //!   wire        head, body, chunked, event_stream, ws_frame, ws_message, json, …
 //! words
@@ -89,6 +90,7 @@
 //! HTTP/2 and HTTP/3, TLS, compression, authentication of users, clustering, a durable log.
 
 pub mod access;
+pub mod admission;
 pub mod answer;
 pub mod api;
 pub mod client;

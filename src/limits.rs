@@ -219,6 +219,8 @@ pub const PIECE_BYTES_JOINED: usize = 4 * 1024;
 pub const ECHO_BYTES_COPIED: usize = 4 * 1024;
 /// Entries of departed waiters that the timers may hold, besides one for each that is there.
 pub const TIMERS_SPARE: usize = 1_024;
+/// Slots of connections that are kept when a crowd has left: 320 bytes each.
+pub const SLOTS_SPARE: usize = 1_024;
 /// Pieces of one `writev`.
 pub const GATHER_MAX: usize = 64;
 /// The shared read buffer of a loop, in bytes.
@@ -231,6 +233,12 @@ pub const INBOX_MAX: usize = 1_024;
 pub const BACKLOG: u16 = 4_096;
 /// Descriptors kept free of connections: listeners, epoll, waker, signals, log, spare.
 pub const DESCRIPTORS_SPARE: u64 = 64;
+/// Connections that are refused at the door and linger, to be told so: others have their places.
+pub const REFUSED_MAX: usize = 32;
+/// Bytes of whoever is turned away that are read, so that the answer is not thrown away by an RST.
+pub const TURNED_AWAY_BYTES_MAX: usize = 64 * 1024;
+/// Addresses without a connection that have still to pay for what they published: 64 bytes each.
+pub const ADDRESSES_OWING_MAX: usize = 16 * 1024;
 /// Pause of a listener that has met the descriptor limit.
 pub const ACCEPT_PAUSE_US: u64 = SECOND_US / 10;
 /// Unsent bytes that the kernel may hold per socket (`TCP_NOTSENT_LOWAT`): a peer that never reads
@@ -244,8 +252,6 @@ pub const TCP_KEEPALIVE_S: u64 = 60;
 pub const TCP_KEEPALIVE_INTERVAL_S: u64 = 10;
 /// `TCP_KEEPCNT`.
 pub const TCP_KEEPALIVE_PROBES: u32 = 3;
-/// Attempts to accept that may fail in a row before the loop goes on with its turn.
-pub const ACCEPT_FAILURES_MAX: u32 = 16;
 /// Time for clients to leave when the server drains.
 pub const DRAIN_US_MAX: u64 = 10 * SECOND_US;
 
@@ -265,6 +271,7 @@ const _: () = assert!(TARGET_BYTES_MAX < HEAD_BYTES_MAX, "a target fits into a h
 const _: () = assert!(QUEUE_BYTES_PAUSE < QUEUE_BYTES_MAX, "reading pauses before queues overflow");
 const _: () = assert!(HEAD_BYTES_MAX <= PIPELINE_BYTES_MAX, "a head fits behind a parked request");
 const _: () = assert!(PARK_US < 30 * SECOND_US, "a parked poll is younger than a proxy's patience");
+const _: () = assert!((REFUSED_MAX as u64) < DESCRIPTORS_SPARE, "the refused have room besides");
 const _: () = assert!(HISTORY_BYTES_MAX <= HISTORY_ALL_BYTES_MAX, "one channel fits into all");
 const _: () = assert!(LENS_OWN_BYTES_MAX <= LENS_UNIT_BYTES_MAX, "a viewer's own is told in short");
 const _: () =
@@ -317,19 +324,22 @@ pub const FIXED: &[Row] = &[
     row("piece_bytes_joined", PIECE_BYTES_JOINED as u64),
     row("echo_bytes_copied", ECHO_BYTES_COPIED as u64),
     row("timers_spare", TIMERS_SPARE as u64),
+    row("slots_spare", SLOTS_SPARE as u64),
     row("gather_max", GATHER_MAX as u64),
     row("read_buffer_bytes", READ_BUFFER_BYTES as u64),
     row("events_per_turn", EVENTS_PER_TURN as u64),
     row("inbox_max", INBOX_MAX as u64),
     row("backlog", BACKLOG as u64),
     row("descriptors_spare", DESCRIPTORS_SPARE),
+    row("refused_max", REFUSED_MAX as u64),
+    row("turned_away_bytes_max", TURNED_AWAY_BYTES_MAX as u64),
+    row("addresses_owing_max", ADDRESSES_OWING_MAX as u64),
     row("accept_pause_us", ACCEPT_PAUSE_US),
     row("notsent_bytes", NOTSENT_BYTES as u64),
     row("user_timeout_ms", USER_TIMEOUT_MS as u64),
     row("tcp_keepalive_s", TCP_KEEPALIVE_S),
     row("tcp_keepalive_interval_s", TCP_KEEPALIVE_INTERVAL_S),
     row("tcp_keepalive_probes", TCP_KEEPALIVE_PROBES as u64),
-    row("accept_failures_max", ACCEPT_FAILURES_MAX as u64),
     row("client_connect_us_max", CLIENT_CONNECT_US_MAX),
     row("client_answer_us_max", CLIENT_ANSWER_US_MAX),
     row("client_content_bytes_max", CLIENT_CONTENT_BYTES_MAX as u64),

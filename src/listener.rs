@@ -1,5 +1,6 @@
 //! Listening sockets: made with a backlog and options that every accepted socket inherits.
 
+use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -9,13 +10,12 @@ use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 
 use crate::cost::{Calls, Syscall};
 use crate::limits;
-use crate::sys;
 
 /// A listener, and a descriptor held in reserve for the day when there is none left.
 #[derive(Debug)]
 pub struct Listener {
     socket: TcpListener,
-    reserve: Option<std::fs::File>,
+    reserve: Option<File>,
     /// Calls that brought no connection, since somebody last asked.
     calls: Calls,
 }
@@ -27,8 +27,12 @@ pub enum Accepted {
     Stream(TcpStream, SocketAddr),
     /// Nobody else waits.
     Drained,
-    /// Somebody waits whom nothing can be done for now: no descriptor is left.
+    /// Whoever was next has left already.
+    Lost,
+    /// Somebody waits for whom there is no descriptor.
     Exhausted,
+    /// Somebody may wait, and nothing can be done for them for now: the kernel has no memory.
+    Starved,
 }
 
 impl Listener {
@@ -45,14 +49,11 @@ impl Listener {
             .with_retries(limits::TCP_KEEPALIVE_PROBES);
         socket.set_tcp_keepalive(&keepalive)?;
         socket.set_tcp_user_timeout(Some(Duration::from_millis(limits::USER_TIMEOUT_MS.into())))?;
-        sys::set_notsent_low_water(&socket, limits::NOTSENT_BYTES)?;
+        socket.set_tcp_notsent_lowat(limits::NOTSENT_BYTES)?;
         socket.bind(&address.into())?;
         socket.listen(limits::BACKLOG.into())?;
-        Ok(Self {
-            socket: TcpListener::from_std(socket.into()),
-            reserve: reserve(),
-            calls: Calls::default(),
-        })
+        let socket = TcpListener::from_std(socket.into());
+        Ok(Self { socket, reserve: reserve(), calls: Calls::default() })
     }
 
     /// The address it really listens on.
@@ -77,48 +78,130 @@ impl Listener {
 
     /// Accepts the next connection.
     pub fn accept(&mut self) -> Accepted {
-        for _ in 0..limits::ACCEPT_FAILURES_MAX {
-            let accepted = self.socket.accept();
-            if accepted.is_err() {
-                self.calls.book(Syscall::AcceptBlocked);
-            }
-            match accepted {
-                Ok((stream, peer)) => return Accepted::Stream(stream, peer),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    return Accepted::Drained;
-                }
-                Err(error) if is_exhaustion(&error) => return self.turn_away(),
-                // The peer has left the backlog already (ECONNABORTED), or a signal came.
-                Err(error) => log::debug!("accept: {error}"),
-            }
-        }
-        Accepted::Exhausted
+        self.hold_reserve();
+        self.accept_once()
     }
 
-    /// Gives up the reserve for a moment, so that a peer is told by a FIN rather than left to
-    /// wait. An edge-triggered listener would say nothing more, so the reactor tries again later.
-    fn turn_away(&mut self) -> Accepted {
-        if self.reserve.take().is_some() {
-            self.calls.book(Syscall::Close);
+    /// Gives up the reserve to accept the next connection. An edge-triggered listener says nothing
+    /// more of those who wait already: without this they would be left to wait.
+    pub fn accept_with_reserve(&mut self) -> Accepted {
+        if self.reserve.take().is_none() {
+            return Accepted::Exhausted;
         }
-        match self.socket.accept() {
-            Ok((stream, _)) => {
-                self.calls.book(Syscall::Accept);
-                drop(stream);
-                self.calls.book(Syscall::Close);
-            }
-            Err(_) => self.calls.book(Syscall::AcceptBlocked),
+        self.calls.book(Syscall::Close);
+        self.accept_once()
+    }
+
+    /// Takes a descriptor into reserve again, if there is none. Nobody is accepted before: at the
+    /// limit, the first that is given back is the reserve's.
+    pub fn hold_reserve(&mut self) {
+        if self.reserve.is_none() {
+            self.reserve = reserve();
+            self.calls.book(Syscall::Open);
         }
-        self.reserve = reserve();
-        self.calls.book(Syscall::Open);
-        Accepted::Exhausted
+    }
+
+    fn accept_once(&mut self) -> Accepted {
+        let accepted = self.socket.accept();
+        if accepted.is_err() {
+            self.calls.book(Syscall::AcceptBlocked);
+        }
+        match accepted {
+            Ok((stream, peer)) => Accepted::Stream(stream, peer),
+            Err(error) => refused(&error),
+        }
     }
 }
 
-fn reserve() -> Option<std::fs::File> {
-    std::fs::File::open("/dev/null").ok()
+fn reserve() -> Option<File> {
+    File::open("/dev/null").ok()
 }
 
-fn is_exhaustion(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM))
+/// What a failed attempt means (accept(2)).
+fn refused(error: &io::Error) -> Accepted {
+    match error.raw_os_error() {
+        Some(libc::EAGAIN) => Accepted::Drained,
+        Some(libc::EMFILE | libc::ENFILE) => Accepted::Exhausted,
+        // Whoever was next has left the backlog already, by an RST or a network that has failed
+        // ("should be treated like EAGAIN by retrying"), or a signal came. The next attempt is
+        // about the next one.
+        Some(
+            libc::ECONNABORTED
+            | libc::ECONNRESET
+            | libc::EINTR
+            | libc::EPROTO
+            | libc::ENOPROTOOPT
+            | libc::ENETDOWN
+            | libc::ENETUNREACH
+            | libc::EHOSTDOWN
+            | libc::EHOSTUNREACH
+            | libc::ENONET
+            | libc::EOPNOTSUPP
+            | libc::ETIMEDOUT,
+        ) => {
+            log::debug!("accept: {error}");
+            Accepted::Lost
+        }
+        // ENOBUFS, ENOMEM, EPERM (who is forbidden to accept leaves them in the backlog), and
+        // whatever else may come again at once.
+        _ => {
+            log::warn!("accept: {error}");
+            Accepted::Starved
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+
+    use socket2::SockRef;
+
+    use super::*;
+
+    #[test]
+    fn an_accepted_socket_inherits_every_option() {
+        let mut listener = Listener::bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let _client = std::net::TcpStream::connect(listener.address().unwrap()).unwrap();
+        let accepted = listener.accept();
+        let Accepted::Stream(stream, _) = accepted else { panic!("{accepted:?}") };
+        let socket = SockRef::from(&stream);
+        assert!(socket.tcp_nodelay().unwrap());
+        assert!(socket.keepalive().unwrap());
+        assert_eq!(socket.tcp_keepalive_time().unwrap().as_secs(), limits::TCP_KEEPALIVE_S);
+        let interval = socket.tcp_keepalive_interval().unwrap();
+        assert_eq!(interval.as_secs(), limits::TCP_KEEPALIVE_INTERVAL_S);
+        assert_eq!(socket.tcp_keepalive_retries().unwrap(), limits::TCP_KEEPALIVE_PROBES);
+        let patience = socket.tcp_user_timeout().unwrap();
+        assert_eq!(patience, Some(Duration::from_millis(limits::USER_TIMEOUT_MS.into())));
+        assert_eq!(socket.tcp_notsent_lowat().unwrap(), limits::NOTSENT_BYTES);
+        let read = std::io::Read::read(&mut &stream, &mut [0; 1]);
+        assert!(read.is_err_and(|error| error.kind() == ErrorKind::WouldBlock));
+        assert!(matches!(listener.accept(), Accepted::Drained));
+    }
+
+    #[test]
+    fn every_refusal_is_about_the_next_peer_or_about_ourselves() {
+        let of = |code| refused(&io::Error::from_raw_os_error(code));
+        assert!(matches!(of(libc::EAGAIN), Accepted::Drained));
+        for code in [libc::EMFILE, libc::ENFILE] {
+            assert!(matches!(of(code), Accepted::Exhausted), "{code}");
+        }
+        for code in [libc::ECONNABORTED, libc::EINTR, libc::EPROTO] {
+            assert!(matches!(of(code), Accepted::Lost), "{code}");
+        }
+        for code in [libc::ENOBUFS, libc::ENOMEM, libc::EPERM, libc::EINVAL] {
+            assert!(matches!(of(code), Accepted::Starved), "{code}");
+        }
+    }
+
+    #[test]
+    fn the_reserve_is_given_up_and_held_again() {
+        let mut listener = Listener::bind(([127, 0, 0, 1], 0).into()).unwrap();
+        assert!(matches!(listener.accept_with_reserve(), Accepted::Drained));
+        assert!(matches!(listener.accept_with_reserve(), Accepted::Exhausted), "it is gone");
+        listener.hold_reserve();
+        let _client = std::net::TcpStream::connect(listener.address().unwrap()).unwrap();
+        assert!(matches!(listener.accept_with_reserve(), Accepted::Stream(..)));
+    }
 }

@@ -4,6 +4,7 @@
 //! produced for a connection leaves in one `writev`, before the loop sleeps again. With nothing to
 //! do it sleeps until the next deadline, however many connections are parked.
 
+mod door;
 mod inbox;
 mod signals;
 
@@ -18,16 +19,16 @@ use mio::{Events, Interest, Poll};
 use signal_hook_mio::v1_0::Signals;
 use socket2::SockRef;
 
+use crate::admission::Admission;
 use crate::clock::{Instant, Now};
 use crate::cost::{Owner, Syscall};
-use crate::engine::{Config, Engine, Farewell, Next, Swept};
-use crate::fault::Fault;
+use crate::engine::{Config, Engine, Farewell, Next};
 use crate::id::Token;
 use crate::keyring::Keyring;
 use crate::ledger;
 use crate::ledger::meter::Gauge;
 use crate::limits;
-use crate::listener::{Accepted, Listener};
+use crate::listener::Listener;
 use crate::reactor::inbox::{Errand, Inbox};
 use crate::sys;
 
@@ -39,13 +40,12 @@ pub struct Reactor {
     listener: Option<Listener>,
     /// The socket of each connection, at its slot of the engine's slab.
     sockets: Vec<Option<TcpStream>>,
-    connections_max: usize,
     /// Sockets that may hold more than their turn allowed to read.
     carry: Vec<Token>,
     /// Sockets that may take more than their turn allowed to write.
     unwritten: Vec<Token>,
-    /// Whether the listener may hold more than its turn allowed to accept.
-    accepting: Accepting,
+    /// What is known of those who wait at the listener.
+    admission: Admission,
     signals: Option<Signals>,
     /// What SIGHUP has read anew.
     keyring: Keyring,
@@ -53,19 +53,6 @@ pub struct Reactor {
     buffer: Box<[u8]>,
     clock: Clock,
     leaving: Option<Instant>,
-}
-
-/// What the listener is worth at the moment.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Accepting {
-    /// Nobody waits: its next event tells.
-    Idle,
-    /// Somebody may wait.
-    Ready,
-    /// There is no room before somebody leaves or falls idle.
-    Full,
-    /// There is no descriptor: nobody can be let in before this moment, or before somebody leaves.
-    Paused(Instant),
 }
 
 /// Both clocks, read together.
@@ -84,8 +71,7 @@ impl Clock {
 impl Reactor {
     /// Listens on `address`.
     pub fn bind(address: SocketAddr, config: Config) -> io::Result<Self> {
-        let descriptors = sys::raise_descriptor_limit()?;
-        let connections_max = descriptors.saturating_sub(limits::DESCRIPTORS_SPARE).max(1);
+        let connections_max = connections_max(&config)?;
         let poll = Poll::new()?;
         let mut listener = Listener::bind(address)?;
         poll.registry().register(listener.source(), LISTENER, Interest::READABLE)?;
@@ -97,10 +83,9 @@ impl Reactor {
             engine: Engine::gauged(config, clock.now(), GAUGE),
             listener: Some(listener),
             sockets: Vec::new(),
-            connections_max: usize::try_from(connections_max).unwrap_or(usize::MAX),
             carry: Vec::new(),
             unwritten: Vec::new(),
-            accepting: Accepting::Ready,
+            admission: Admission::new(connections_max),
             signals: None,
             keyring: Keyring::default(),
             inbox,
@@ -142,7 +127,7 @@ impl Reactor {
         self.engine.begin(self.clock.now());
         self.engine.book_for(Owner::Loop, Syscall::EpollWait);
         if events.iter().any(|event| event.token() == LISTENER) && self.listener.is_some() {
-            self.accepting = Accepting::Ready;
+            self.admission.announced();
         }
         self.accept();
         self.carry_on();
@@ -154,8 +139,8 @@ impl Reactor {
         self.witness();
         self.engine.settle();
         self.flush();
-        if self.engine.take_idled() && self.accepting == Accepting::Full {
-            self.accepting = Accepting::Ready;
+        if self.engine.take_idled() {
+            self.admission.idled();
         }
         self.sweep();
         self.engine.pause();
@@ -164,16 +149,12 @@ impl Reactor {
 
     /// How long the loop may sleep: not at all while something waits for its turn.
     fn patience(&self) -> Option<Duration> {
-        let busy =
-            !self.carry.is_empty() || self.accepting == Accepting::Ready || self.engine.is_busy();
+        let busy = !self.carry.is_empty() || self.admission.is_ready() || self.engine.is_busy();
         if busy {
             return Some(Duration::ZERO);
         }
-        let paused = match self.accepting {
-            Accepting::Paused(until) => Some(until),
-            Accepting::Idle | Accepting::Ready | Accepting::Full => None,
-        };
-        let next = [self.engine.deadline(), paused, self.leaving].into_iter().flatten().min()?;
+        let deadlines = [self.engine.deadline(), self.admission.deadline(), self.leaving];
+        let next = deadlines.into_iter().flatten().min()?;
         let wait_us = next.since(self.clock.now().at);
         // Rounded up by the kernel to its milliseconds: never early, or the loop would spin.
         Some(Duration::from_micros(wait_us))
@@ -218,79 +199,6 @@ impl Reactor {
     /// Whether everybody has left, or had time enough to leave.
     pub fn is_over(&self) -> bool {
         self.leaving.is_some_and(|at| self.engine.is_empty() || at <= self.clock.now().at)
-    }
-
-    fn accept(&mut self) {
-        if let Accepting::Paused(until) = self.accepting
-            && until <= self.clock.now().at
-        {
-            self.accepting = Accepting::Ready;
-        }
-        if self.accepting != Accepting::Ready {
-            return;
-        }
-        self.engine.enter_accept();
-        for _ in 0..limits::ACCEPTS_PER_TURN {
-            let is_full = self.engine.len() >= self.connections_max;
-            let idlest = if is_full { self.engine.idlest() } else { None };
-            if is_full && idlest.is_none() {
-                self.accepting = Accepting::Full;
-                return;
-            }
-            let Some(listener) = &mut self.listener else { return };
-            let accepted = listener.accept();
-            self.engine.book_all(Owner::Loop, &listener.take_calls());
-            match accepted {
-                Accepted::Stream(stream, peer) => {
-                    self.give_way(idlest);
-                    self.open(stream, peer);
-                }
-                Accepted::Drained => {
-                    self.accepting = Accepting::Idle;
-                    return;
-                }
-                Accepted::Exhausted => {
-                    self.give_way(self.engine.idlest());
-                    let until = self.clock.now().at.after(limits::ACCEPT_PAUSE_US);
-                    self.accepting = Accepting::Paused(until);
-                    return;
-                }
-            }
-        }
-    }
-
-    fn give_way(&mut self, idlest: Option<Token>) {
-        if let Some(token) = idlest {
-            self.engine.give_up(token, Fault::GaveWay);
-            self.sweep();
-        }
-    }
-
-    fn open(&mut self, mut stream: TcpStream, peer: SocketAddr) {
-        let Some(token) = self.engine.open() else {
-            drop(stream);
-            self.engine.book_for(Owner::Loop, Syscall::Accept);
-            return self.engine.book_for(Owner::Loop, Syscall::Close);
-        };
-        if peer.ip().to_canonical().is_loopback() {
-            self.engine.mark_local(token);
-        }
-        self.engine.book(token, Syscall::Accept);
-        self.engine.book(token, Syscall::EpollCtl);
-        let interest = Interest::READABLE | Interest::WRITABLE;
-        if let Err(error) = self.poll.registry().register(&mut stream, key(token), interest) {
-            log::warn!("register: {error}");
-            drop(stream);
-            self.engine.book_for(Owner::Request, Syscall::Close);
-            return self.engine.give_up(token, Fault::WatchRefused);
-        }
-        let slot = token.index as usize;
-        if slot >= self.sockets.len() {
-            self.sockets.resize_with(slot + 1, || None);
-        }
-        if let Some(place) = self.sockets.get_mut(slot) {
-            *place = Some(stream);
-        }
     }
 
     /// Reads on from those whose turn was over, or whose input was left in the kernel.
@@ -419,29 +327,39 @@ impl Reactor {
         while let Some(swept) = self.engine.sweep() {
             let slot = self.sockets.get_mut(swept.token.index as usize);
             let Some(socket) = slot.and_then(Option::take) else { continue };
-            self.close(socket, &swept);
-            if self.accepting != Accepting::Idle {
-                self.accepting = Accepting::Ready;
-            }
+            self.close(socket, swept.owner, swept.farewell);
+            self.admission.left();
         }
     }
 
     /// Hears the kernel's last word on a connection, and closes its socket.
-    fn close(&mut self, socket: TcpStream, swept: &Swept) {
+    fn close(&mut self, socket: TcpStream, owner: Owner, farewell: Farewell) {
         if ledger::ON {
-            self.engine.book_for(swept.owner, Syscall::Getsockopt);
+            self.engine.book_for(owner, Syscall::Getsockopt);
             if let Ok(kernel) = sys::kernel_counts(&socket) {
-                self.engine.witness_closed(swept.owner, kernel);
+                self.engine.witness_closed(owner, kernel);
             }
         }
-        if swept.farewell == Farewell::Reset {
+        if farewell == Farewell::Reset {
             // An RST frees the kernel's buffer at once: its reader does not read.
             let _ = SockRef::from(&socket).set_linger(Some(Duration::ZERO));
-            self.engine.book_for(swept.owner, Syscall::Setsockopt);
+            self.engine.book_for(owner, Syscall::Setsockopt);
         }
         drop(socket);
-        self.engine.book_for(swept.owner, Syscall::Close);
+        self.engine.book_for(owner, Syscall::Close);
     }
+}
+
+/// As many as descriptors allow; what is set may be less.
+fn connections_max(config: &Config) -> io::Result<usize> {
+    let descriptors = sys::raise_descriptor_limit()?;
+    let most = descriptors.saturating_sub(limits::DESCRIPTORS_SPARE).max(1);
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
+    let set = config.limits.connections_max;
+    if set > most {
+        log::warn!("{set} connections were asked for: {descriptors} descriptors allow {most}");
+    }
+    Ok(if set == 0 { most } else { set.min(most) })
 }
 
 /// What an event says about the bytes to come; only `read` decides.

@@ -27,18 +27,6 @@ pub fn raise_descriptor_limit() -> io::Result<u64> {
     Ok(if done == 0 { raised.rlim_cur } else { limit.rlim_cur })
 }
 
-/// Bounds the unsent bytes that the kernel holds for a socket (`TCP_NOTSENT_LOWAT`, tcp(7)).
-pub fn set_notsent_low_water(socket: &impl AsRawFd, bytes: u32) -> io::Result<()> {
-    set_u32(socket.as_raw_fd(), libc::IPPROTO_TCP, libc::TCP_NOTSENT_LOWAT, bytes)
-}
-
-fn set_u32(fd: RawFd, level: i32, name: i32, value: u32) -> io::Result<()> {
-    const LENGTH: libc::socklen_t = 4;
-    // SAFETY: `value` outlives the call, and `LENGTH` is its size.
-    let done = unsafe { libc::setsockopt(fd, level, name, (&raw const value).cast(), LENGTH) };
-    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
-}
-
 /// What the kernel says about a TCP socket, its queues' memory included: two `getsockopt`.
 ///
 /// Memory is what the queues hold: `rmem_alloc` (received and not read), `wmem_queued` (sent and

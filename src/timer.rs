@@ -53,6 +53,11 @@ impl Timers {
         self.heap.retain(|Reverse((at, waiter))| lives(*at, *waiter));
     }
 
+    /// Gives back the memory of entries that are gone.
+    pub fn shrink(&mut self) {
+        self.heap.shrink_to_fit();
+    }
+
     /// Entries in the heap.
     pub fn len(&self) -> usize {
         self.heap.len()

@@ -20,6 +20,8 @@ mod ledger;
 mod limits;
 #[path = "lessons/messages.rs"]
 mod messages;
+#[path = "lessons/neighbours.rs"]
+mod neighbours;
 #[path = "lessons/obligations.rs"]
 mod obligations;
 #[path = "lessons/readers.rs"]

@@ -47,8 +47,6 @@ impl Engine {
         if !conn.queue.is_empty() && conn.blocked == Instant::NEVER {
             conn.blocked = now;
         }
-        self.idled |=
-            conn.queue.is_empty() && matches!(conn.state, State::Head { begun: false, .. });
         // Nothing waits for most of them: this is looked at once per delivery.
         let catches_up = conn.lag != Lag::Level && conn.queue.is_empty();
         let counts = conn.counted > 0 || !conn.queue.is_empty();
@@ -58,6 +56,7 @@ impl Engine {
         if counts {
             self.count_queue(token.index);
         }
+        self.note_idle(token);
         self.arm(token.index);
         next
     }

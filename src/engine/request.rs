@@ -108,10 +108,11 @@ impl Engine {
     /// A request head of so many bytes is complete.
     fn request(&mut self, index: u32, head: &Head<'_, '_>, length: usize) {
         let mut manner = Manner::new(head, self.admission.origin(head));
-        if self.mode == Mode::Draining {
+        if self.is_last(index) || self.mode == Mode::Draining {
             manner.keep_alive = false;
         }
-        let ask = match self.permitted(index, head) {
+        let permitted = self.permitted(index, head);
+        let ask = match permitted.and_then(|ask| self.within_rate(index, ask)) {
             Ok(ask) => ask,
             Err(refusal) => {
                 self.claim(index, Owner::Request);

@@ -269,6 +269,12 @@ pub const FAULTS: &[Row] = &numbered([
         "There are too many connections to ask the kernel about now; ask without kernel=1."),
     server(Fault::Draining, "draining", "RFC 9110 §15.6.4", 503, W::GOING_AWAY,
         "The server is restarting; try again."),
+    server(Fault::ConnectionsFull, "connections_full", "RFC 9110 §15.6.4", 503, W::TRY_AGAIN,
+        "There are as many connections as there may be; try again later."),
+    client(Fault::AddressFull, "connections_per_address_full", "RFC 6585 §4", 429, W::TRY_AGAIN,
+        "Your address has as many connections as it may have; close one, or try again later."),
+    client(Fault::PublishRate, "publish_rate", "RFC 6585 §4", 429, W::POLICY,
+        "Your address publishes faster than it may; wait, then send what was refused again."),
     unsaid(Culprit::Server, Fault::DrainOver, "drain_over", "RFC 9112 §9.5",
         "The server has left: there was time to go, and it is over."),
 ]);

@@ -74,6 +74,12 @@ impl Row {
                 Told::Status(self.status)
             }
             (Ends::WebSocket, Protocol::Push(Kind::WebSocket)) => Told::Close(self.close),
+            // What a request may be refused for may be said too often by a WebSocket, too.
+            (Ends::Request, Protocol::Push(Kind::WebSocket))
+                if matches!(self.fault, Fault::PublishRate) =>
+            {
+                Told::Close(self.close)
+            }
             (Ends::Stream, Protocol::Push(kind)) => self.told_by_stream(kind),
             _ => Told::Nothing,
         }

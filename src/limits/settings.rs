@@ -195,7 +195,7 @@ pub const SETTINGS: &[Setting] = &[
     time("body_pause_us_max", |limits| &mut limits.body_pause_us_max, 1, DAY_US, "Time between two pieces of a request's content; beyond: 408"),
     bytes("body_bytes_per_s_min", |limits| &mut limits.body_bytes_per_s_min, 1, GIB, "Bytes a second that content must bring after that time; slower: 408"),
     time("keep_alive_us_max", |limits| &mut limits.keep_alive_us_max, 1, DAY_US, "Time for which a kept-alive connection may stay silent"),
-    count("requests_max", |limits| &mut limits.requests_max, 0, MANY, "Requests of one connection, of which the last is told so; 0 is no bound"),
+    count("requests_max", |limits| &mut limits.requests_max, 0, u16::MAX as u64, "Requests of one connection, of which the last is told so; 0 is no bound"),
     count("connections_max", |limits| &mut limits.connections_max, 0, MANY, "Connections in all; beyond, idle ones give way, else who comes waits; 0 is 64 below the limit of descriptors"),
     count("connections_per_address_max", |limits| &mut limits.connections_per_address_max, 0, MANY, "Connections of one IP address; beyond: 429; 0 is no bound"),
     count("publishes_per_s_max", |limits| &mut limits.publishes_per_s_max, 0, MANY, "Messages a second that one IP address may publish; beyond: 429, or 1008; 0 is no bound"),

@@ -6,7 +6,7 @@ use mio::Interest;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 
-use super::{Accepting, Reactor, SIGNALS};
+use super::{Reactor, SIGNALS};
 use crate::cost::{Owner, Syscall};
 use crate::keyring::{Keyring, Opened};
 use crate::listener::Listener;
@@ -65,7 +65,7 @@ impl Reactor {
         for _ in 0..self.listener.take().map_or(0, Listener::close) {
             self.engine.book_for(Owner::Loop, Syscall::Close);
         }
-        self.accepting = Accepting::Idle;
+        self.admission.drained();
         self.engine.drain();
         self.leaving = Some(now.after(self.engine.drain_us_max()));
     }

@@ -148,10 +148,10 @@ const CASES: &[Case] = &[
 /// What cannot be said in one case, and where it is said.
 const ELSEWHERE: &[(&str, &str)] = &[
     ("drain_us_max", "loopback: turns"),
-    ("requests_max", "admission"),
-    ("connections_max", "admission"),
-    ("connections_per_address_max", "admission"),
-    ("publishes_per_s_max", "admission"),
+    ("requests_max", "neighbours"),
+    ("connections_max", "admission, loopback: crowd"),
+    ("connections_per_address_max", "neighbours"),
+    ("publishes_per_s_max", "neighbours"),
     ("queue_soft_bytes", "slow::who_stands_still_reads_on_as_its_policy_says"),
     ("queue_soft_us_max", "slow::a_queue_that_stays_long_is_closed"),
     ("queue_bytes_max", "readers::closes_a_slow_reader"),

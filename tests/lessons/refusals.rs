@@ -289,6 +289,9 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("queues_full", "slow::the_longest_queue_gives_way_when_all_are_too_long"),
     ("channels_full", "hub::tests"),
     ("ledger_absent", "a build without the ledger: tests/cost"),
+    ("connections_full", "loopback: crowd"),
+    ("connections_per_address_full", "neighbours::one_connection_too_many_is_told_so"),
+    ("publish_rate", "neighbours::who_publishes_too_fast_is_told_and_waits"),
     ("ws_method_not_get", "its answer has no content: messages::opens_nothing_for_head"),
     ("ws_content_announced", "content_refused comes first: wire/ws_handshake"),
 ];

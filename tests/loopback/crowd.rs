@@ -158,9 +158,13 @@ fn without_descriptors_the_server_serves_those_it_has() {
     let cpu = process.cpu_ns();
     let mut outside: Vec<Peer> = (0..10).map(|_| asking_once(&process)).collect();
     for peer in &mut outside {
-        // Let in or turned away: each sees an answer or an end, nobody is left to wait.
-        let answer = peer.rest_or_reset().unwrap_or_default();
-        assert!(answer.is_empty() || answer.ends_with(b"ok\n"), "{answer:?}");
+        // Each is told why not: nobody is left to wait, and nobody is cut off by an RST.
+        let answer = String::from_utf8(peer.rest()).unwrap();
+        assert!(
+            answer.starts_with("HTTP/1.1 503 ") && answer.contains("Retry-After: 3"),
+            "{answer}"
+        );
+        assert!(answer.contains("\"connections_full\""), "{answer}");
     }
     for peer in &mut crowd {
         peer.until(b"data: before\n\n");
@@ -177,6 +181,80 @@ fn without_descriptors_the_server_serves_those_it_has() {
     assert_eq!(publisher.publish("cap", b"after").status, 201);
     for peer in &mut crowd {
         peer.until(b"data: after\n\n");
+    }
+}
+
+#[test]
+fn without_a_descriptor_who_is_idle_gives_way_before_anybody_is_turned_away() {
+    let process = Process::serve_with_descriptors(200);
+    let mut idle: Vec<Peer> = (0..8).map(|_| kept(&process)).collect();
+    // As many as it has now: none is left for the next but its reserve.
+    process.limit_descriptors(process.next_descriptor());
+    let mut newest = kept(&process);
+    assert_eq!(idle.remove(0).rest(), b"", "the longest idle one was not closed");
+    for peer in &mut idle {
+        assert_eq!(peer.ask("/livez").status, 200);
+    }
+    assert_eq!(newest.ask("/livez").status, 200);
+}
+
+#[test]
+fn without_a_reserve_nobody_is_told_and_nobody_is_lost() {
+    let process = Process::serve_with_descriptors(200);
+    let mut inside = streaming(&process);
+    let open = process.descriptors();
+    // Not even the reserve's number may be used again, once it is given up.
+    process.limit_descriptors(4);
+    let mut waiting: Vec<Peer> = (0..5).map(|_| asking_once(&process)).collect();
+    let cpu = process.cpu_ns();
+    for peer in &mut waiting {
+        peer.hears_nothing_for(Duration::from_millis(200));
+    }
+    let spent = Duration::from_nanos(process.cpu_ns() - cpu);
+    assert!(spent < Duration::from_millis(50), "{spent:?} of CPU spent on waiting");
+    process.limit_descriptors(200);
+    for peer in &mut waiting {
+        assert!(peer.rest().ends_with(b"ok\n"));
+    }
+    eventually("they are gone", || process.descriptors() == open);
+    // And there is a reserve again: who comes beyond the limit is told.
+    process.limit_descriptors(process.next_descriptor());
+    let answer = String::from_utf8(asking_once(&process).rest()).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer:?}");
+    process.limit_descriptors(200);
+    assert_eq!(Peer::connect(process.address).publish("cap", b"on").status, 201);
+    inside.until(b"data: on\n\n");
+}
+
+#[test]
+fn an_address_has_as_many_connections_as_it_may() {
+    let process = Process::serve(&["--connections-per-address-max", "3"]);
+    let mut inside: Vec<Peer> = (0..3).map(|_| kept(&process)).collect();
+    for _ in 0..100 {
+        let mut outside = asking_once(&process);
+        let answer = String::from_utf8(outside.rest()).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 429 "), "{answer}");
+        assert!(answer.contains("\"connections_per_address_full\""), "{answer}");
+    }
+    for peer in &mut inside {
+        assert_eq!(peer.ask("/livez").status, 200);
+    }
+    drop(inside.pop());
+    eventually("a place is free", || {
+        asking_once(&process).rest_or_reset().is_some_and(|text| text.ends_with(b"ok\n"))
+    });
+}
+
+#[test]
+fn at_the_cap_who_is_refused_makes_nobody_give_way() {
+    let bounds = ["--connections-max", "3", "--connections-per-address-max", "3"];
+    let process = Process::serve(&bounds);
+    let mut inside: Vec<Peer> = (0..3).map(|_| kept(&process)).collect();
+    for _ in 0..10 {
+        assert!(asking_once(&process).rest().starts_with(b"HTTP/1.1 429 "));
+    }
+    for peer in &mut inside {
+        assert_eq!(peer.ask("/livez").status, 200);
     }
 }
 

@@ -1,12 +1,13 @@
 //! A client that is nothing but a socket: it says bytes, and looks at what comes back.
 //!
 //! It shares no code with the server: it is a second witness.
+#![allow(dead_code, reason = "two tests use it, each its own part")]
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use socket2::{Domain, SockRef, Socket, Type};
+use socket2::{Domain, SockFilter, SockRef, Socket, Type};
 
 /// One side of a connection.
 pub(crate) struct Peer {
@@ -53,6 +54,15 @@ impl Peer {
         Self::new(socket.into())
     }
 
+    /// Connects from 127.0.0.`host`: when there are thousands of one address, the kernel searches
+    /// for a free port for longer than it connects.
+    pub(crate) fn connect_from(host: u8, address: SocketAddr) -> Self {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::from(([127, 0, 0, host], 0)).into()).unwrap();
+        socket.connect(&address.into()).unwrap();
+        Self::new(socket.into())
+    }
+
     fn new(stream: TcpStream) -> Self {
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -62,6 +72,18 @@ impl Peer {
     /// Sends bytes.
     pub(crate) fn say(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).unwrap();
+    }
+
+    /// Sends bytes, if the server has not thrown the connection away.
+    pub(crate) fn try_say(&mut self, bytes: &[u8]) -> bool {
+        self.stream.write_all(bytes).is_ok()
+    }
+
+    /// Has the kernel drop whatever the server sends from now on, acknowledgements included, as if
+    /// the cable were cut: a filter of one instruction, which lets nothing through (bpf(4)).
+    pub(crate) fn vanish(&self) {
+        let nothing = SockFilter::new(RETURN, 0, 0, 0);
+        SockRef::from(&self.stream).attach_filter(&[nothing]).unwrap();
     }
 
     /// Sends as much as the server takes; returns how much that was.
@@ -259,5 +281,7 @@ pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
+/// `BPF_RET | BPF_K`: so many bytes of the packet are let through.
+const RETURN: u16 = 0x06;
 /// How long a test waits for what is to happen: far longer than it takes.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(40);

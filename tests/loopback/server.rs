@@ -1,4 +1,5 @@
 //! Servers to talk to: a reactor on a thread, or the command as a process.
+#![allow(dead_code, reason = "two tests use it, each its own part")]
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
@@ -94,6 +95,14 @@ impl Process {
         Self::spawn(command.stderr(Stdio::null()))
     }
 
+    /// The same, on a kernel that refuses what `strace` is told by this expression to inject.
+    pub(crate) fn serve_refusing(inject: &str) -> Self {
+        let mut command = Command::new("strace");
+        // Detached, or the process that is watched here would be strace itself.
+        command.args(["-D", "-f", "-qq", "-o", "/dev/null", "-e", &format!("inject={inject}")]);
+        Self::spawn(command.arg(env!("CARGO_BIN_EXE_pushscope")).args(SERVE))
+    }
+
     fn spawn(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -117,10 +126,10 @@ impl Process {
         assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
     }
 
-    /// Takes descriptors away from it, down to so many.
+    /// Takes descriptors away from it, down to so many, or gives them back.
     pub(crate) fn limit_descriptors(&self, descriptors: u32) {
         let id = self.child.id().to_string();
-        let limit = format!("--nofile={descriptors}:{descriptors}");
+        let limit = format!("--nofile={descriptors}:");
         assert!(Command::new("prlimit").args(["--pid", &id, &limit]).status().unwrap().success());
     }
 
@@ -128,6 +137,21 @@ impl Process {
     pub(crate) fn end(mut self) -> ExitStatus {
         self.ended.recv_timeout(PATIENCE).expect("the server has not ended");
         self.child.wait().unwrap()
+    }
+
+    /// Descriptors that it has open.
+    pub(crate) fn descriptors(&self) -> u32 {
+        let open = fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count();
+        u32::try_from(open).unwrap()
+    }
+
+    /// The number that its next descriptor will have: whoever started it may have left it some.
+    pub(crate) fn next_descriptor(&self) -> u32 {
+        let is_free = |number: &u32| {
+            let place = format!("/proc/{}/fd/{number}", self.child.id());
+            fs::symlink_metadata(place).is_err()
+        };
+        (0..).find(is_free).unwrap()
     }
 
     /// CPU time of its loop so far, in nanoseconds.
@@ -143,10 +167,11 @@ impl Process {
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
-    /// Memory that it shares with nobody, in bytes.
+    /// Memory that it shares with nobody, in bytes: pages of files are left out, for those of a
+    /// program that was just built are dirty, too.
     pub(crate) fn private_bytes(&self) -> u64 {
         let text = self.proc("smaps_rollup");
-        let line = text.lines().find(|line| line.starts_with("Private_Dirty:")).unwrap();
+        let line = text.lines().find(|line| line.starts_with("Anonymous:")).unwrap();
         let kib: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
         kib * 1024
     }

@@ -166,7 +166,8 @@ impl World {
             if self.scene.step < self.exhausted_until {
                 // The reserve lets in one, who is told by a FIN.
                 self.scene.sockets[number].close(Farewell::Close);
-                self.give_way(self.engine.idlest());
+                let idlest = self.engine.idlest();
+                self.give_way(idlest);
                 let until = self.now().at.after(limits::ACCEPT_PAUSE_US);
                 self.accepting = Accepting::Paused(until.us());
                 return;

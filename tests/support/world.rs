@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::IoSlice;
 
+use pushscope::admission::PeerAddress;
 use pushscope::clock::{Instant, Now, SECOND_US};
 use pushscope::conn::State;
 use pushscope::cost::Syscall;
@@ -104,6 +105,19 @@ impl World {
             swept: None,
         };
         assert!(self.peers.insert(name.to_owned(), peer).is_none(), "{name} is here already");
+    }
+
+    /// Somebody connects from this host of a network.
+    pub(crate) fn come(&mut self, name: &str, host: u8) {
+        self.enter(name);
+        let token = self.token(name);
+        // Of TEST-NET-1 (RFC 5737), as IPv6 writes it.
+        let address = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, host];
+        self.engine.locate(token, PeerAddress::new(address));
+        if self.engine.take_crowded() {
+            self.flush_all();
+            self.sweep();
+        }
     }
 
     /// Somebody turns out to sit at the server's machine.
@@ -315,6 +329,10 @@ impl World {
         self.engine.tick();
         self.engine.settle();
         self.flush_all();
+        self.sweep();
+    }
+
+    fn sweep(&mut self) {
         while let Some(Swept { token, farewell, .. }) = self.engine.sweep() {
             if let Some(name) = self.name_of(token) {
                 let peer = self.peer(&name);

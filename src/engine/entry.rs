@@ -1,0 +1,163 @@
+//! Who comes, from where, what an address may, and who must make room.
+
+use super::{Engine, Farewell};
+use crate::admission::PeerAddress;
+use crate::answer::{Answer, Manner};
+use crate::clock::Instant;
+use crate::conn::State;
+use crate::cost::{Account, Bytes, Owner};
+use crate::fault::Fault;
+use crate::id::Token;
+use crate::limits;
+use crate::mech::mould::Why;
+use crate::route::{Ask, Refusal};
+
+impl Engine {
+    /// Connections that count: those that are refused at the door do not.
+    pub fn admitted(&self) -> usize {
+        self.conns.len().saturating_sub(self.refused.len())
+    }
+
+    /// Whether one more connection from there would be refused.
+    pub fn is_crowded(&self, address: PeerAddress) -> bool {
+        self.addresses.is_full(address, &self.turn.limits)
+    }
+
+    /// The peer's address is known: what it may do is counted there. One connection too many is
+    /// told so, and lingers until it has heard it; where too many do, the oldest goes.
+    pub fn locate(&mut self, token: Token, address: PeerAddress) {
+        let (limits, now) = (self.turn.limits, self.turn.now.at);
+        if self.conn(token).is_none() {
+            return;
+        }
+        let entered = self.addresses.enter(address, &limits, now);
+        while self.refused.len() >= limits::REFUSED_MAX
+            && let Some(oldest) = self.refused.pop_front()
+        {
+            self.vanish(oldest.index, Farewell::Close);
+        }
+        let Some(conn) = self.conn_mut(token) else { return };
+        match entered {
+            Ok(key) => conn.address = key,
+            Err(full) => {
+                self.refused.push_back(token);
+                // Those who wait for the end of the turn would make room for each other unheard.
+                self.crowded |= self.refused.len() >= limits::REFUSED_MAX;
+                self.refuse(token.index, &Manner::LOST, Fault::from(full).into());
+            }
+        }
+    }
+
+    /// A connection is gone from its address.
+    pub(super) fn depart(&mut self, token: Token) {
+        let (limits, now) = (self.turn.limits, self.turn.now.at);
+        let Some(conn) = self.conns.get_mut(token.index as usize) else { return };
+        if let Some(key) = conn.address.take() {
+            self.addresses.leave(key, &limits, now);
+        }
+        // They are few.
+        self.refused.retain(|refused| *refused != token);
+    }
+
+    /// What somebody is told for whom no descriptor is left, so that there is no connection.
+    pub fn turn_away(&self) -> Answer {
+        Manner::LOST.refusal(Fault::ConnectionsFull, &self.turn.date, "")
+    }
+
+    /// They were told so many bytes of it, and so many of theirs were read and dropped.
+    pub fn turned_away(&mut self, answer: &Answer, taken: usize, received: usize) {
+        let mut account = Account {
+            made: answer.made,
+            taken: taken as u64,
+            dropped: answer.made.total().saturating_sub(taken as u64),
+            received: received as u64,
+            parsed: Bytes::control(received),
+            ..Account::default()
+        };
+        debug_assert!(account.balances(0), "{account:?}");
+        self.ledger.fold(Owner::Request, &mut account, 0);
+    }
+
+    /// The longest idle connection that is only kept for a next request: it may give way to a new
+    /// one. Who was let in and has not spoken yet is not idle.
+    pub fn idlest(&mut self) -> Option<Token> {
+        while let Some((since, token)) = self.idle.front().copied() {
+            if self.idle_since(token) == Some(since) {
+                return Some(token);
+            }
+            self.idle.pop_front();
+        }
+        None
+    }
+
+    /// A connection may have fallen idle.
+    pub(super) fn note_idle(&mut self, token: Token) {
+        if let Some(since) = self.idle_since(token) {
+            self.idled = true;
+            self.idle.push_back((since, token));
+        }
+    }
+
+    /// Forgets who is not idle any more, when they are more than those who are there, and gives
+    /// back what a crowd has taken that has left.
+    pub(super) fn forget_crowd(&mut self) {
+        if self.idle.len() > 2 * self.conns.len() + limits::TIMERS_SPARE {
+            let mut idle = std::mem::take(&mut self.idle);
+            idle.retain(|(since, token)| self.idle_since(*token) == Some(*since));
+            self.idle = idle;
+        }
+        let slots = self.conns.capacity();
+        if slots > limits::SLOTS_SPARE && self.conns.len() < slots / 8 {
+            // Up to the last slot that is taken.
+            self.conns.shrink_to_fit();
+            self.idle.shrink_to(2 * limits::TIMERS_SPARE);
+            self.timers.shrink();
+        }
+    }
+
+    fn idle_since(&self, token: Token) -> Option<Instant> {
+        let conn = self.conn(token)?;
+        match conn.state {
+            State::Head { since, begun: false, .. } if conn.queue.is_empty() && conn.heard => {
+                Some(since)
+            }
+            _ => None,
+        }
+    }
+
+    /// Counts a request; whether its connection is to be closed behind it.
+    pub(super) fn is_last(&mut self, index: u32) -> bool {
+        let requests_max = self.turn.limits.requests_max;
+        let Some(conn) = self.conns.get_mut(index as usize) else { return true };
+        conn.requests = conn.requests.saturating_add(1);
+        requests_max != 0 && usize::from(conn.requests) >= requests_max
+    }
+
+    /// What is asked for, if it publishes no faster than its address may.
+    pub(super) fn within_rate(&mut self, index: u32, ask: Ask) -> Result<Ask, Refusal> {
+        if ask.owner() == Owner::Publish {
+            self.publishes(index)?;
+        }
+        Ok(ask)
+    }
+
+    /// Whether a mechanism's peer says more than its address may: then that was its last word, for
+    /// no answer would tell which of its messages are not published.
+    pub(super) fn is_too_fast(&mut self, index: u32) -> bool {
+        let published = self.publishes(index);
+        if let Err(fault) = published {
+            self.end(index, Why::Fault(fault));
+        }
+        published.is_err()
+    }
+
+    /// The connection's address publishes a message.
+    fn publishes(&mut self, index: u32) -> Result<(), Fault> {
+        let (limits, now) = (self.turn.limits, self.turn.now.at);
+        let key = self.conns.get(index as usize).and_then(|conn| conn.address);
+        match key {
+            Some(key) => Ok(self.addresses.publish(key, &limits, now)?),
+            None => Ok(()),
+        }
+    }
+}
