@@ -5,7 +5,6 @@
 //! ([`Engine::gather`], [`Engine::sent`]) and closes what [`Engine::sweep`] names. A test, a
 //! fuzzer or a simulator calls the same.
 
-mod admission;
 mod books;
 mod config;
 mod deadline;
@@ -15,6 +14,7 @@ mod flush;
 mod lens;
 mod reasons;
 mod request;
+mod rights;
 mod slow;
 
 pub use config::Config;
@@ -23,9 +23,9 @@ use std::collections::VecDeque;
 
 use slab::Slab;
 
-use admission::Admission;
 use books::Inquiries;
 use lens::Viewing;
+use rights::Permits;
 
 use crate::admission::Addresses;
 use crate::answer::Manner;
@@ -55,7 +55,7 @@ pub struct Engine {
     hub: Hub,
     turn: Turn,
     timers: Timers,
-    admission: Admission,
+    permits: Permits,
     received: ReceivedTable,
     /// Open mechanisms.
     online: Census,
@@ -191,7 +191,7 @@ impl Engine {
                 bounds: head::Bounds::from(&config.limits),
                 acts: Vec::new(),
             },
-            admission: Admission::new(&config),
+            permits: Permits::new(&config),
             timers: Timers::default(),
             received: ReceivedTable::default(),
             online: Census::default(),

@@ -107,7 +107,7 @@ impl Engine {
 
     /// A request head of so many bytes is complete.
     fn request(&mut self, index: u32, head: &Head<'_, '_>, length: usize) {
-        let mut manner = Manner::new(head, self.admission.origin(head));
+        let mut manner = Manner::new(head, self.permits.origin(head));
         if self.is_last(index) || self.mode == Mode::Draining {
             manner.keep_alive = false;
         }

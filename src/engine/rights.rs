@@ -15,13 +15,13 @@ use crate::wire::head::Head;
 
 /// Everything by which a request is let in.
 #[derive(Debug)]
-pub(super) struct Admission {
+pub(super) struct Permits {
     hosts: Hosts,
     origins: Origins,
     access: Access,
 }
 
-impl Admission {
+impl Permits {
     /// As the server is set.
     pub(super) fn new(config: &Config) -> Self {
         let Config { hosts, origins, access, .. } = config.clone();
@@ -38,7 +38,7 @@ impl Engine {
     /// What is asked for, if it is asked in the right form and may be given.
     pub(super) fn permitted(&mut self, index: u32, head: &Head<'_, '_>) -> Result<Ask, Refusal> {
         // Before anything is looked up: a page that calls by a foreign name learns nothing.
-        if !self.admission.hosts.has(head.host) {
+        if !self.permits.hosts.has(head.host) {
             return Err(Fault::HostUnknown.into());
         }
         let ask = route::resolve(head, &self.turn.limits)?;
@@ -52,10 +52,10 @@ impl Engine {
         // RFC 6455 §10.2: over a WebSocket a page may read what CORS would keep from it.
         let changes = Right::of(&ask) == Some(Right::Publish);
         let is_guarded = changes || opens == Some(Kind::WebSocket);
-        if is_guarded && self.admission.origins.is_foreign(head) {
+        if is_guarded && self.permits.origins.is_foreign(head) {
             return Err(Fault::OriginRefused.into());
         }
-        let pass = self.admission.access.admit(&ask, head)?;
+        let pass = self.permits.access.admit(&ask, head)?;
         if opens.is_some() && self.mode == Mode::Draining {
             return Err(Fault::Draining.into());
         }
@@ -72,16 +72,16 @@ impl Engine {
     /// Whether what a client says over its WebSocket may be taken.
     pub(super) fn may_say(&self, index: u32) -> Result<(), Fault> {
         let pass = self.conns.get(index as usize).and_then(|conn| conn.pass.as_deref());
-        self.admission.access.may_publish(pass)
+        self.permits.access.may_publish(pass)
     }
 
     /// Other tokens are good from now on. Whoever was let in by one that is no more is told, and
     /// closed: who is to come back has another.
     pub fn change_access(&mut self, access: Access) {
-        self.admission.access = access;
+        self.permits.access = access;
         for token in self.tokens() {
             let pass = self.conn(token).and_then(|conn| conn.pass.as_deref());
-            if let Some(Err(fault)) = pass.map(|pass| self.admission.access.renew(pass)) {
+            if let Some(Err(fault)) = pass.map(|pass| self.permits.access.renew(pass)) {
                 self.turn_out(token, fault);
             }
         }
