@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::cost::Bytes;
 use crate::fault::Fault;
-use crate::id::Census;
+use crate::id::{Census, Id};
 use crate::limits;
 use crate::wire::date::Date;
 use crate::wire::head::{Head, Method, Version};
@@ -121,6 +121,11 @@ impl Manner {
 
     /// A refusal, with its reason in the shape that all errors have.
     pub fn refusal(&self, fault: Fault, date: &Date, allow: &str) -> Answer {
+        self.refusal_at(None, fault, date, allow)
+    }
+
+    /// The same to somebody who stands at this cursor, and is to come back with it.
+    pub fn refusal_at(&self, cursor: Option<Id>, fault: Fault, date: &Date, allow: &str) -> Answer {
         let row = fault.row();
         let error = Error {
             error: Reason {
@@ -150,6 +155,9 @@ impl Manner {
             }
             429 | 503 => head = head.number("Retry-After", limits::RETRY_AFTER_S),
             _ => {}
+        }
+        if let Some(cursor) = cursor {
+            head = head.field("ETag", &format!("\"{cursor}\""));
         }
         let content = serde_json::to_vec(&error).unwrap_or_default();
         self.end(head, &content)

@@ -9,7 +9,7 @@ use crate::event::{Batch, Payload};
 use crate::fault::Fault;
 use crate::frame::Frames;
 use crate::hub::{Draft, Pending, Subscriber};
-use crate::id::{ChannelKey, Token};
+use crate::id::{ChannelKey, Id, Token};
 use crate::limits;
 use crate::mech::mould::{Act, Why};
 use crate::slow::Lag;
@@ -92,6 +92,16 @@ impl Engine {
         for Subscriber { token, .. } in subscribers {
             self.end(token.index, Why::Deleted);
             self.unsubscribe(token.index);
+        }
+    }
+
+    /// The cursor of a reader that has read all that it was fed.
+    fn standing(&self, index: u32) -> Option<Id> {
+        let conn = self.conns.get(index as usize)?;
+        let newest = self.hub.channel(conn.edge?.channel)?.log().cursor();
+        match conn.lag {
+            Lag::Behind(offset) => Some(Id { offset, ..newest }),
+            Lag::Level | Lag::Long(_) => Some(newest),
         }
     }
 
@@ -225,7 +235,10 @@ impl Engine {
                 State::Body(incoming) => incoming.manner.keep_alive = false,
                 // It was asked behind the end of the turn, and is answered in the next one.
                 State::Asking(asked) => asked.manner.keep_alive = false,
-                State::Mech(_) => self.end(index, Why::Drain),
+                State::Mech(_) => {
+                    let cursor = self.standing(index);
+                    self.end(index, Why::Drain(cursor));
+                }
                 State::Head { begun: false, .. } => self.close_for(index, Fault::Draining),
                 State::Head { .. } | State::Lingering { .. } | State::Gone => {}
             }

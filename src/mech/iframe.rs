@@ -136,7 +136,7 @@ impl Mechanism for Iframe {
 
     fn end(&mut self, why: Why, out: &mut Out<'_>) {
         let reason = match why {
-            Why::Drain => "drain",
+            Why::Drain(_) => "drain",
             Why::Deleted => "deleted",
             // A document that is cut short must not look whole (RFC 9112 §8).
             Why::Fault(_) => return out.act(Act::Close),
@@ -314,7 +314,7 @@ mod tests {
     #[test]
     fn ends() {
         let script = b"2f\r\n<script>parent.pushscope.end(\"drain\")</script>\n\r\n0\r\n\r\n";
-        for (why, words) in [(Why::Drain, &script[..]), (Why::Fault(Fault::QueueFull), b"")] {
+        for (why, words) in [(Why::Drain(None), &script[..]), (Why::Fault(Fault::QueueFull), b"")] {
             let mut stage = Stage::new();
             let mut iframe = stage.open::<Iframe>(REQUEST).unwrap();
             stage.clear();

@@ -138,7 +138,9 @@ impl Mechanism for LongPoll {
         if why != Why::Deleted {
             manner.keep_alive = false;
         }
-        out.answer(manner.refusal(why.fault(), out.date, ""));
+        // Who asks without a cursor of its own learns here where to begin the next time.
+        let cursor = (why != Why::Deleted).then_some(self.cursor);
+        out.answer(manner.refusal_at(cursor, why.fault(), out.date, ""));
         out.act(if manner.keep_alive { Act::Done } else { Act::Close });
     }
 }
@@ -302,7 +304,7 @@ mod tests {
     #[test]
     fn ends() {
         for (why, status, act) in [
-            (Why::Drain, "HTTP/1.1 503 Service Unavailable", Act::Close),
+            (Why::Drain(None), "HTTP/1.1 503 Service Unavailable", Act::Close),
             (Why::Deleted, "HTTP/1.1 410 Gone", Act::Done),
         ] {
             let mut stage = Stage::new();
@@ -311,7 +313,8 @@ mod tests {
             poll.end(why, &mut stage.out());
             let said = stage.said();
             assert_eq!((said.split('\n').next(), stage.left()), (Some(status), vec![act]));
-            assert_eq!(said.contains("\nRetry-After: 3\n"), why == Why::Drain);
+            assert_eq!(said.contains("\nRetry-After: 3\n"), why != Why::Deleted);
+            assert_eq!(said.contains("\nETag: "), why != Why::Deleted);
         }
     }
 }

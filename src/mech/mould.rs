@@ -13,7 +13,7 @@ use crate::cost::{Account, Bytes};
 use crate::event::{Batch, Payload};
 use crate::fault::Fault;
 use crate::frame::{Frame, Frames};
-use crate::id::{ChannelKey, Kind};
+use crate::id::{ChannelKey, Id, Kind};
 use crate::limits::{self, Limits};
 use crate::queue::{Piece, Queue};
 use crate::slow::Policy;
@@ -190,8 +190,9 @@ pub enum Brought {
 /// Why a mechanism must end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Why {
-    /// The server is about to leave; the client is to come back to its successor.
-    Drain,
+    /// The server is about to leave; the client is to come back to its successor, with this cursor
+    /// if it has no better one.
+    Drain(Option<Id>),
     /// The channel was deleted; there is nothing to come back for.
     Deleted,
     /// Something is wrong with the peer or with the connection.
@@ -202,7 +203,7 @@ impl Why {
     /// The line of the reason table that it is counted under.
     pub const fn fault(self) -> Fault {
         match self {
-            Self::Drain => Fault::Draining,
+            Self::Drain(_) => Fault::Draining,
             Self::Deleted => Fault::ChannelDeleted,
             Self::Fault(fault) => fault,
         }

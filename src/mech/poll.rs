@@ -169,7 +169,7 @@ mod tests {
         let mut stage = Stage::new();
         let mut poll = stage.open::<Poll>(REQUEST).unwrap();
         stage.clear();
-        poll.end(Why::Drain, &mut stage.out());
+        poll.end(Why::Drain(None), &mut stage.out());
         assert_eq!((stage.said().as_str(), stage.left()), ("", vec![Act::Close]));
     }
 }

@@ -135,7 +135,7 @@ impl Mechanism for Sse {
 
     fn end(&mut self, why: Why, out: &mut Out<'_>) {
         match why {
-            Why::Drain => {
+            Why::Drain(_) => {
                 let mut bytes = Vec::new();
                 event_stream::encode_retry(limits::RETRY_MS, &mut bytes);
                 out.send_control(bytes);
@@ -311,7 +311,7 @@ mod tests {
     #[test]
     fn ends() {
         for (why, words) in [
-            (Why::Drain, "retry: 3000\n\n"),
+            (Why::Drain(None), "retry: 3000\n\n"),
             (Why::Deleted, "event: end\ndata: the channel was deleted\n\n"),
             (Why::Fault(Fault::QueueFull), ""),
         ] {

@@ -188,7 +188,12 @@ impl Mechanism for WebSocket {
             return out.act(Act::Close);
         }
         match why {
-            Why::Drain => self.close(CloseCode::GOING_AWAY, "the server is restarting", out),
+            Why::Drain(cursor) => {
+                // A bare payload has no cursor: these words are the only place for one.
+                let since = cursor.map_or_else(String::new, |id| format!("; since={id}"));
+                let reason = format!("the server is restarting{since}");
+                self.close(CloseCode::GOING_AWAY, &reason, out);
+            }
             Why::Deleted => self.close(CloseCode::NORMAL, "the channel was deleted", out),
             Why::Fault(fault) => {
                 self.close(fault.row().close, fault.row().name, out);
@@ -302,6 +307,7 @@ pub const BARE_PROTOCOL: &str = "pushscope.raw";
 mod tests {
     use super::*;
     use crate::event::Gap;
+    use crate::id::Id;
     use crate::mech::mould::stage::{CHANNEL, SIZES, Stage, batch, event, text};
 
     const REQUEST: &str = "GET /c/c/ws HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n\
@@ -387,7 +393,11 @@ mod tests {
     #[test]
     fn ends() {
         for (why, words) in [
-            (Why::Drain, "\\x88\\x1a\\x03\\xe9the server is restarting"),
+            (Why::Drain(None), "\\x88\\x1a\\x03\\xe9the server is restarting"),
+            (
+                Why::Drain(Some(Id { epoch: 7, offset: 9 })),
+                "\\x88%\\x03\\xe9the server is restarting; since=7-9",
+            ),
             (Why::Deleted, "\\x88\\x19\\x03\\xe8the channel was deleted"),
             (Why::Fault(Fault::QueueFull), "\\x88\\x0c\\x03\\xf5queue_full"),
         ] {

@@ -114,7 +114,7 @@ impl Mechanism for XhrStream {
 
     fn end(&mut self, why: Why, out: &mut Out<'_>) {
         match why {
-            Why::Drain => {
+            Why::Drain(_) => {
                 let line = format!("{{\"end\":\"drain\",\"retry\":{}}}\n", limits::RETRY_MS);
                 self.coding.send_control(line.as_bytes(), out);
             }
@@ -245,7 +245,7 @@ mod tests {
     #[test]
     fn ends() {
         for (why, words) in [
-            (Why::Drain, &b"1d\r\n{\"end\":\"drain\",\"retry\":3000}\n\r\n0\r\n\r\n"[..]),
+            (Why::Drain(None), &b"1d\r\n{\"end\":\"drain\",\"retry\":3000}\n\r\n0\r\n\r\n"[..]),
             (Why::Deleted, &b"12\r\n{\"end\":\"deleted\"}\n\r\n0\r\n\r\n"[..]),
             (Why::Fault(Fault::QueueFull), &b""[..]),
         ] {

@@ -35,6 +35,26 @@ pub(crate) fn drain(kind: Kind) {
     world.sweep_all();
 }
 
+/// Who has no cursor of its own is told one.
+#[test]
+fn everybody_is_told_where_to_resume() {
+    let mut world = World::new();
+    world.tell("bare", request(Kind::WebSocket, "/c/news/ws"));
+    world.tell("echo", request(Kind::WebSocket, "/echo"));
+    let id = world.publish("news", "x").id();
+    world.tell("poll", request(Kind::LongPoll, "/c/news/longpoll"));
+    world.tell("article", request(Kind::LongPoll, "/polling/watch/news"));
+    world.drain();
+    for name in ["poll", "article"] {
+        let answer = answers(world.said(name)).remove(0);
+        assert_eq!(answer.status, 503);
+        assert_eq!(answer.field("ETag"), Some(&*format!("\"{id}\"")), "{name}");
+    }
+    let words = format!("\u{3}\u{fffd}the server is restarting; since={id}");
+    assert!(String::from_utf8_lossy(world.said("bare")).ends_with(&words));
+    assert!(world.said("echo").ends_with(b"the server is restarting"));
+}
+
 pub(crate) fn deleted(kind: Kind) {
     let mut world = World::new();
     let mut client = Client::open(&mut world, kind, "news", "latest");
