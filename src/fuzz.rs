@@ -6,7 +6,9 @@
 
 mod books;
 mod dissect;
+mod follow;
 mod gauge;
+mod phrases;
 mod script;
 
 use std::io;
