@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn everything_that_is_wrong_is_told_in_the_order_of_its_lines() {
-        let content = "other = 1\nheartbeat-s = soon\nlisten\nping-s = 1\npark-s = 999\n";
+        let content = "other = 1\nheartbeat-s = soon\nlisten\nping-s = 1\nfields-max = 999\n";
         let (command, wrong) = configured_by(Cli::command(), Path::new("f"), content);
         let lines: Vec<&str> = wrong.iter().filter_map(|why| why.split(": ").next()).collect();
         assert_eq!(lines, ["f:1", "f:2", "f:3", "f:5"]);
