@@ -149,7 +149,12 @@ fn shown(head: &Head<'_, '_>) -> Result<Option<Digest>, Fault> {
     }
     let borne = field.and_then(bearer);
     let target = Target::parse(head.target)?;
-    match (borne, target.query("token")?) {
+    let mut given = target.queries("token");
+    let told = given.next().transpose()?;
+    if told.is_some() && given.next().transpose()?.is_some() {
+        return Err(Fault::TokenRepeated);
+    }
+    match (borne, told) {
         // RFC 6750 §2: "Clients MUST NOT use more than one method to transmit the token in each
         // request."
         (Some(_), Some(_)) => Err(Fault::TokenRepeated),
@@ -363,6 +368,8 @@ mod tests {
                 "Authorization: Bearer other.one\r\n",
                 Err(Fault::TokenRepeated),
             ),
+            ("POST /c/n?token=other.one&token=other.one", "", Err(Fault::TokenRepeated)),
+            ("POST /c/n?token=&a=b&%74oken=other.one", "", Err(Fault::TokenRepeated)),
             (
                 "POST /c/n",
                 "Authorization: Bearer other.one\r\nAuthorization: Bearer other.one\r\n",

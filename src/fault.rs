@@ -232,7 +232,6 @@ impl Fault {
             Self::Message(_) | Self::ChatBinary => Ends::WebSocket,
             Self::StreamInput
             | Self::QueueFull
-            | Self::QueuesFull
             | Self::PongMissing
             | Self::ChannelDeleted
             | Self::Draining => Ends::Stream,
@@ -244,6 +243,7 @@ impl Fault {
             | Self::LingerInput
             | Self::PeerLost
             | Self::GaveWay
+            | Self::QueuesFull
             | Self::WatchRefused
             | Self::DrainOver => Ends::Connection,
             _ => Ends::Request,

@@ -21,8 +21,14 @@ impl Origins {
     /// A client that is no browser sends no `Origin`, and could send any: this protects users of
     /// browsers from foreign pages, not the server from clients.
     pub fn is_foreign(&self, head: &Head<'_, '_>) -> bool {
-        if let Some(origin) = head.field("Origin") {
-            return str::from_utf8(origin).map_or(true, |origin| !self.allows(origin, head.host));
+        let is_allowed = |origin: &[u8]| {
+            str::from_utf8(origin).is_ok_and(|origin| self.allows(origin, head.host))
+        };
+        // Of two, either may be the true one.
+        if let Some(all_are) =
+            head.fields("Origin").map(is_allowed).reduce(|one, other| one & other)
+        {
+            return !all_are;
         }
         // An image or a form of a foreign page sends a GET without Origin, but with this.
         if let Some(site) = head.field("Sec-Fetch-Site") {
@@ -36,11 +42,13 @@ impl Origins {
 
     /// The origin to name in `Access-Control-Allow-Origin`, if the page may read the answer.
     pub fn allowed<'h>(&self, head: &Head<'h, '_>) -> Option<&'h str> {
-        head.text("Origin").filter(|origin| self.allows(origin, head.host))
+        let is_one = head.fields("Origin").count() == 1;
+        head.text("Origin").filter(|origin| is_one && self.allows(origin, head.host))
     }
 
     fn allows(&self, origin: &str, host: &str) -> bool {
-        let authority = origin.split_once("://").map(|(_, authority)| authority);
+        // By either scheme: a proxy in front of us may have done the TLS.
+        let authority = origin.strip_prefix("http://").or(origin.strip_prefix("https://"));
         authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host))
             || self.allowed.iter().any(|allowed| allowed == "*" || allowed == origin)
     }
@@ -83,7 +91,9 @@ mod tests {
         let origins = Origins::new(vec!["https://shop.example".to_owned()]);
         assert!(origins.allows("http://localhost:7777", "localhost:7777"));
         assert!(origins.allows("https://shop.example", "localhost:7777"));
-        for origin in ["http://localhost:8080", "null", "http://evil.example", ""] {
+        for origin in
+            ["http://localhost:8080", "null", "http://evil.example", "", "ftp://localhost:7777"]
+        {
             assert!(!origins.allows(origin, "localhost:7777"), "{origin}");
         }
         assert!(Origins::new(vec!["*".to_owned()]).allows("null", "x"));

@@ -95,18 +95,17 @@ impl Engine {
         }
     }
 
-    /// The cursor of a reader that has read all that it was fed.
-    fn standing(&self, index: u32) -> Option<Id> {
-        let conn = self.conns.get(index as usize)?;
-        let newest = self.hub.channel(conn.edge?.channel)?.log().cursor();
-        match conn.lag {
-            Lag::Behind(offset) => Some(Id { offset, ..newest }),
-            Lag::Level | Lag::Long(_) => Some(newest),
-        }
+    /// The cursor of whoever has read all that its channel has.
+    fn newest(&self, index: u32) -> Option<Id> {
+        let edge = self.conns.get(index as usize)?.edge?;
+        Some(self.hub.channel(edge.channel)?.log().cursor())
     }
 
     /// Lets a mechanism say its last words.
     pub(super) fn end(&mut self, index: u32, why: Why) {
+        if matches!(why, Why::Drain(_) | Why::Deleted) {
+            self.catch_up_at_last(index);
+        }
         let Some((mech, mut out)) = self.mech(index) else { return };
         mech.end(why, &mut out);
         self.closed(index, why.fault());
@@ -236,8 +235,8 @@ impl Engine {
                 // It was asked behind the end of the turn, and is answered in the next one.
                 State::Asking(asked) => asked.manner.keep_alive = false,
                 State::Mech(_) => {
-                    let cursor = self.standing(index);
-                    self.end(index, Why::Drain(cursor));
+                    let newest = self.newest(index);
+                    self.end(index, Why::Drain(newest));
                 }
                 State::Head { begun: false, .. } => self.close_for(index, Fault::Draining),
                 State::Head { .. } | State::Lingering { .. } | State::Gone => {}

@@ -47,6 +47,15 @@ impl Feed {
 impl Engine {
     /// Feeds a reader that was behind and has read all that was queued: from the log.
     pub(super) fn catch_up(&mut self, index: u32) {
+        self.feed_from_log(index, self.turn.limits.queue_soft_bytes);
+    }
+
+    /// Feeds a reader that is behind all that its policy leaves it: there will be no other time.
+    pub(super) fn catch_up_at_last(&mut self, index: u32) {
+        self.feed_from_log(index, usize::MAX);
+    }
+
+    fn feed_from_log(&mut self, index: u32, bytes_max: usize) {
         let Some(conn) = self.conns.get(index as usize) else { return };
         let (Lag::Behind(offset), Some(edge)) = (conn.lag, conn.edge) else { return };
         if self.hub.is_dirty(edge.channel) {
@@ -65,7 +74,6 @@ impl Engine {
         let Some(missed) = self.hub.replay(edge.channel, Since::Id(from), self.turn.now) else {
             return;
         };
-        let bytes_max = self.turn.limits.queue_soft_bytes;
         let (batch, lag) = portion(&missed, from, conn.policy, bytes_max);
         conn.lag = lag;
         let mut out = self.turn.out(&mut conn.queue, &mut conn.account);
@@ -116,7 +124,8 @@ impl Engine {
         while self.queued_bytes > bytes_left
             && let Some((_, index)) = longest.pop()
         {
-            self.end_slow(index, Fault::QueuesFull);
+            // Last words would wait behind what has begun, which is what there is too much of.
+            self.cut_off(index, Farewell::Reset, Fault::QueuesFull);
             self.recount_queue(index);
         }
     }

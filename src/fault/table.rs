@@ -263,7 +263,7 @@ pub const FAULTS: &[Row] = &numbered([
         "The kernel would not watch another connection."),
     server(Fault::LedgerAbsent, "ledger_absent", "RFC 9110 §15.6.2", 501, W::POLICY,
         "This server was built without the ledger; the feature `ledger` adds it."),
-    server(Fault::QueuesFull, "queues_full", "RFC 9110 §15.6.4", 503, W::TRY_AGAIN,
+    unsaid(Culprit::Server, Fault::QueuesFull, "queues_full", "RFC 9112 §9.5",
         "Too much waits for all clients together, and most of it for this one."),
     server(Fault::WitnessSlow, "witness_slow", "RFC 9110 §15.6.4", 503, W::TRY_AGAIN,
         "There are too many connections to ask the kernel about now; ask without kernel=1."),

@@ -92,7 +92,7 @@ impl Row {
             | (Fault::StreamInput, Kind::WebSocket | Kind::LongPoll) => Told::Nothing,
             (_, Kind::WebSocket) => Told::Close(self.close),
             // It has nothing queued unless the answers before it are not read.
-            (Fault::QueueFull | Fault::QueuesFull, Kind::LongPoll) => Told::Cut,
+            (Fault::QueueFull, Kind::LongPoll) => Told::Cut,
             (_, Kind::LongPoll) => Told::Status(self.status),
             (Fault::Draining, Kind::Sse) => Told::Words("retry: 3000"),
             (Fault::Draining, Kind::Iframe) => Told::Words("end(\"drain\")"),

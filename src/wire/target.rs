@@ -108,19 +108,23 @@ impl<'b> Target<'b> {
     /// [`TargetError::EscapeInvalid`], [`TargetError::Utf8Invalid`] of any pair looked at;
     /// [`TargetError::PairsTooMany`].
     pub fn query(&self, name: &str) -> Result<Option<Cow<'b, str>>, TargetError> {
-        let Some(query) = self.query else {
-            return Ok(None);
-        };
-        for (count, pair) in query.split('&').enumerate() {
-            if count == QUERY_PAIRS_MAX {
-                return Err(TargetError::PairsTooMany);
+        self.queries(name).next().transpose()
+    }
+
+    /// The values of all pairs called `name`; the first error ends them.
+    pub fn queries(&self, name: &str) -> impl Iterator<Item = Result<Cow<'b, str>, TargetError>> {
+        let pairs = self.query.into_iter().flat_map(|query| query.split('&')).enumerate();
+        pairs.filter_map(move |(count, pair)| {
+            if count >= QUERY_PAIRS_MAX {
+                return Some(Err(TargetError::PairsTooMany));
             }
             let (this, value) = pair.split_once('=').unwrap_or((pair, ""));
-            if decode_form(this)? == name && !pair.is_empty() {
-                return decode_form(value).map(Some);
+            match decode_form(this) {
+                Ok(this) if this == name && !pair.is_empty() => Some(decode_form(value)),
+                Ok(_) => None,
+                Err(error) => Some(Err(error)),
             }
-        }
-        Ok(None)
+        })
     }
 }
 

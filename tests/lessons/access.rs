@@ -250,3 +250,20 @@ fn a_token_comes_out_nowhere() {
     }
     assert!(text(&world, "viewer").contains("hello"), "nothing was shown at all");
 }
+
+/// Which of two origins is the page's own nobody can tell.
+#[test]
+fn a_page_has_one_origin() {
+    let (own, foreign) = ("Origin: http://h\r\n", "Origin: http://evil.example\r\n");
+    for (fields, status) in [
+        (own.to_owned(), 101),
+        (foreign.to_owned(), 403),
+        (format!("{own}{foreign}"), 403),
+        (format!("{foreign}{own}"), 403),
+        ("Origin: ftp://h\r\n".to_owned(), 403),
+    ] {
+        let mut world = World::new();
+        world.tell("page", format!("GET /c/n/ws HTTP/1.1\r\nHost: h\r\n{UPGRADE}{fields}\r\n"));
+        assert_eq!(answers(world.said("page")).remove(0).status, status, "{fields}");
+    }
+}

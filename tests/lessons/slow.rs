@@ -152,6 +152,34 @@ fn who_is_cut_off_while_it_is_behind_resumes() {
     }
 }
 
+/// What is dropped is told before the last words are: there is nothing to come back for.
+#[test]
+fn who_is_behind_when_all_ends_is_told_what_it_has_missed() {
+    for kind in streaming() {
+        for policy in [Policy::Oldest, Policy::Newest, Policy::Latest] {
+            for drains in [false, true] {
+                let mut world = world(kind, policy);
+                let mut slow = Client::open(&mut world, kind, "news", "latest");
+                world.narrow(&slow.name, 0);
+                publish(&mut world, 1..=100);
+                if drains {
+                    world.drain();
+                } else {
+                    world.say("d", "DELETE /c/news HTTP/1.1\r\nHost: h\r\n\r\n");
+                    world.turn();
+                }
+                world.widen(&slow.name, usize::MAX);
+                let (numbers, gaps) = told(&mut slow, &mut world);
+                assert_complete(&numbers, &gaps, 100);
+                let last = slow.hear(&mut world).seen.last().cloned();
+                assert!(matches!(last, Some(Seen::End(_))), "{kind:?}, {policy:?}: {last:?}");
+                let lost = gaps.iter().map(|(_, missed)| missed).sum::<u64>();
+                assert_eq!(missed(&mut world, kind), lost, "it is booked");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_client_chooses_its_policy() {
     for kind in streaming() {
@@ -241,6 +269,17 @@ fn the_longest_queue_gives_way_when_all_are_too_long() {
         assert!(published > 40, "{kind:?}: after {published}");
         assert_eq!(world.subscribers("news"), 1);
         assert!(!world.is_over(&short.name), "{kind:?}: the shorter gave way");
+        // One message may be longer than all: what has begun to leave goes with its reader.
+        let mut world = World::with(Limits { queue_all_bytes_max: 256 * 1024, ..limits });
+        let stuck: Vec<Client> =
+            (0..3).map(|_| Client::open(&mut world, kind, "big", "latest")).collect();
+        stuck.iter().for_each(|one| world.narrow(&one.name, 10));
+        let innocent = Client::open(&mut world, kind, "news", "latest");
+        world.narrow(&innocent.name, 0);
+        publish(&mut world, 1..=1);
+        world.publish("big", &"x".repeat(200_000));
+        assert!(world.conn(&innocent.name).is_some(), "{kind:?}: who has the least gave way");
+        assert_eq!(stuck.iter().filter(|one| world.conn(&one.name).is_some()).count(), 1);
         // An answer that nobody reads is a queue, too.
         let mut world = World::with(limits);
         publish(&mut world, 1..=100);
