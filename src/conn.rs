@@ -218,6 +218,14 @@ impl Conn {
         debug_assert!(self.account.balances(self.queue.bytes()), "{:?}", self.account);
     }
 
+    /// Throws away what has not begun to leave; with nothing left, its socket blocks nothing.
+    pub fn drop_unbegun(&mut self) {
+        self.account.dropped += self.queue.keep_begun();
+        if self.queue.is_empty() {
+            self.blocked = Instant::NEVER;
+        }
+    }
+
     /// Ready for the next request.
     pub fn await_head(&mut self, now: Instant) {
         let begun = self.tail.iter().any(|byte| !matches!(byte, b'\r' | b'\n'));

@@ -94,7 +94,7 @@ impl Engine {
             // Last words would stand where a head is expected, or in the midst of an answer.
             return self.cut_off(index, Farewell::Reset, fault);
         }
-        conn.account.dropped += conn.queue.keep_begun();
+        conn.drop_unbegun();
         self.end(index, Why::Fault(fault));
     }
 
