@@ -229,6 +229,7 @@ impl Conn {
     /// Ready for the next request.
     pub fn await_head(&mut self, now: Instant) {
         let begun = self.tail.iter().any(|byte| !matches!(byte, b'\r' | b'\n'));
+        self.pass = None;
         self.state = State::Head { since: now, begun, scan: Scan::default() };
     }
 

@@ -96,6 +96,10 @@ pub struct Engine {
     policies: Policies,
     /// Bytes that all queues have, as last counted.
     queued_bytes: u64,
+    /// Bytes that were queued since it was last looked at what of that is there once.
+    queued_since: u64,
+    /// Readers that are behind and have read what they were fed.
+    hungry: Vec<Token>,
 }
 
 /// What every call into a mechanism is given in this turn.
@@ -215,6 +219,8 @@ impl Engine {
             leaving: Vec::new(),
             policies: config.slow,
             queued_bytes: 0,
+            queued_since: 0,
+            hungry: Vec::new(),
         }
     }
 
@@ -336,6 +342,7 @@ impl Engine {
     pub fn settle(&mut self) {
         self.answer_inquiries();
         self.tell_viewers();
+        self.feed_hungry();
         loop {
             while let Some(key) = self.hub.next_dirty() {
                 if self.hub.is_dirty(key) {
@@ -383,7 +390,7 @@ impl Engine {
 
     /// Whether something waits for this very turn to go on.
     pub fn is_busy(&self) -> bool {
-        let lists = [&self.ready, &self.dirty, &self.unpaused];
+        let lists = [&self.ready, &self.dirty, &self.unpaused, &self.hungry];
         let waits = self.inquires() || self.viewing.is_waiting();
         waits || lists.iter().any(|list| !list.is_empty())
     }

@@ -79,7 +79,6 @@ impl Frame {
     }
 
     /// How many refer to it.
-    #[cfg(test)]
     pub(crate) fn holders(&self) -> usize {
         Rc::strong_count(&self.0)
     }

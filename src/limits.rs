@@ -1,7 +1,8 @@
 //! Every bound of the server, with its unit, its reason and what trusted servers do.
 //!
 //! Constants hold for every server; [`Limits`] are those that a flag may set, and begin as the
-//! constants of the same name. The unit stands in each name: bytes, microseconds, or a count.
+//! constants of the same name, or without one as 0: no bound of their own. The unit stands in each
+//! name: bytes, microseconds, or a count.
 
 mod settings;
 
@@ -213,13 +214,16 @@ pub const ACCEPTS_PER_TURN: usize = 64;
 pub const READ_BYTES_PER_TURN: usize = 256 * 1024;
 /// Bytes written to one connection in one turn before the others have theirs.
 pub const WRITE_BYTES_PER_TURN: usize = 1024 * 1024;
+/// Bytes that a waiting piece counts for besides those that it carries: its place in the queue,
+/// and the frame that is kept for it. Messages of two bytes would be 500,000 pieces in 1 MiB.
+pub const PIECE_BYTES: u64 = 256;
 /// Bytes up to which two waiting pieces of one connection are joined: pongs are memory, too.
 pub const PIECE_BYTES_JOINED: usize = 4 * 1024;
 /// Bytes of an echo that are copied behind their frame head instead of being a piece of their own.
 pub const ECHO_BYTES_COPIED: usize = 4 * 1024;
 /// Entries of departed waiters that the timers may hold, besides one for each that is there.
 pub const TIMERS_SPARE: usize = 1_024;
-/// Slots of connections that are kept when a crowd has left: 320 bytes each.
+/// Slots of connections that are kept when a crowd has left: 352 bytes each.
 pub const SLOTS_SPARE: usize = 1_024;
 /// Pieces of one `writev`.
 pub const GATHER_MAX: usize = 64;
@@ -278,7 +282,7 @@ const _: () =
     assert!(LENS_UNIT_BYTES_MAX <= DISSECT_UNIT_BYTES_MAX, "units are shown as dissected");
 const _: () = assert!(EXPLAIN_AHEAD_BYTES_MAX <= EXPLAIN_HELD_BYTES_MAX, "one waits within all");
 
-/// Every bound above that no flag sets, for `pushscope serve --print-limits`.
+/// Every bound of a server above that no flag sets, for `pushscope serve --print-limits`.
 pub const FIXED: &[Row] = &[
     row("empty_lines_max", EMPTY_LINES_MAX as u64),
     row("method_bytes_max", METHOD_BYTES_MAX as u64),
@@ -304,6 +308,17 @@ pub const FIXED: &[Row] = &[
     row("room_parts", ROOM_PARTS as u64),
     row("pending_max", PENDING_MAX as u64),
     row("pending_bytes_max", PENDING_BYTES_MAX as u64),
+    row("lens_connections_max", LENS_CONNECTIONS_MAX as u64),
+    row("lens_bytes_per_turn", LENS_BYTES_PER_TURN as u64),
+    row("lens_units_per_turn", LENS_UNITS_PER_TURN as u64),
+    row("lens_unit_bytes_max", LENS_UNIT_BYTES_MAX as u64),
+    row("lens_own_bytes_max", LENS_OWN_BYTES_MAX as u64),
+    row("lens_own_units_max", LENS_OWN_UNITS_MAX as u64),
+    row("lens_own_us", LENS_OWN_US),
+    row("envelopes_bytes_max", ENVELOPES_BYTES_MAX as u64),
+    row("dissect_unit_bytes_max", DISSECT_UNIT_BYTES_MAX as u64),
+    row("dissect_carried_bytes_max", DISSECT_CARRIED_BYTES_MAX as u64),
+    row("dissect_asked_max", DISSECT_ASKED_MAX as u64),
     row("witness_us_each", WITNESS_US_EACH),
     row("witness_few", WITNESS_FEW as u64),
     row("receipts_max", RECEIPTS_MAX as u64),
@@ -321,6 +336,7 @@ pub const FIXED: &[Row] = &[
     row("accepts_per_turn", ACCEPTS_PER_TURN as u64),
     row("read_bytes_per_turn", READ_BYTES_PER_TURN as u64),
     row("write_bytes_per_turn", WRITE_BYTES_PER_TURN as u64),
+    row("piece_bytes", PIECE_BYTES),
     row("piece_bytes_joined", PIECE_BYTES_JOINED as u64),
     row("echo_bytes_copied", ECHO_BYTES_COPIED as u64),
     row("timers_spare", TIMERS_SPARE as u64),

@@ -30,6 +30,22 @@ impl Piece {
             Self::Static(bytes) => bytes,
         }
     }
+
+    /// Bytes of memory that it keeps.
+    fn held_bytes(&self) -> u64 {
+        match self {
+            Self::Static(_) => 0,
+            Self::Shared(_) | Self::Own(_) => self.bytes().len() as u64,
+        }
+    }
+
+    /// How many keep them.
+    fn holders(&self) -> u64 {
+        match self {
+            Self::Shared(frame) => frame.holders().max(1) as u64,
+            Self::Own(_) | Self::Static(_) => 1,
+        }
+    }
 }
 
 impl From<Vec<u8>> for Piece {
@@ -65,6 +81,12 @@ impl Queue {
     /// Bytes that the socket has not taken yet.
     pub const fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// Bytes that wait, and what it takes to keep them apart: pieces are memory, too.
+    pub fn weight(&self) -> u64 {
+        let pieces = self.behind.as_ref().map_or(0, |pieces| pieces.len()) as u64;
+        self.bytes + pieces * limits::PIECE_BYTES
     }
 
     /// Whether everything has been taken.
@@ -119,8 +141,7 @@ impl Queue {
 
     /// A copy of what is to be sent next, of so many bytes: for whoever looks.
     pub fn front_bytes(&self, bytes: usize) -> Vec<u8> {
-        let pieces = self.front.iter().chain(self.behind.iter().flat_map(|behind| behind.iter()));
-        let all = pieces.flat_map(|piece| piece.bytes()).skip(self.front_taken);
+        let all = self.pieces().flat_map(|piece| piece.bytes()).skip(self.front_taken);
         all.take(bytes).copied().collect()
     }
 
@@ -156,6 +177,21 @@ impl Queue {
         let Some(behind) = &self.behind else { return front };
         let pieces: usize = behind.iter().map(own).sum();
         front + pieces + behind.capacity() * size_of::<Piece>() + size_of_val(&**behind)
+    }
+
+    /// Its share of the memory that all queues hold: a piece that many share is there once.
+    pub fn share_bytes(&self) -> u64 {
+        self.pieces().map(|piece| limits::PIECE_BYTES + piece.held_bytes() / piece.holders()).sum()
+    }
+
+    /// Bytes that nobody holds but this queue: what its end gives back.
+    pub fn sole_bytes(&self) -> u64 {
+        let alone = |piece: &Piece| if piece.holders() == 1 { piece.held_bytes() } else { 0 };
+        self.pieces().map(|piece| limits::PIECE_BYTES + alone(piece)).sum()
+    }
+
+    fn pieces(&self) -> impl Iterator<Item = &Piece> {
+        self.front.iter().chain(self.behind.iter().flat_map(|behind| behind.iter()))
     }
 
     /// Throws everything away; returns how many bytes that were.

@@ -379,14 +379,21 @@ impl Request<'_, '_> {
             cursor,
             dress,
             park_us: self.park_us()?,
-            slow: self.slow(kind)?,
+            slow: self.slow(kind, address)?,
         }))
     }
 
-    fn slow(&self, kind: Kind) -> Result<Option<Policy>, Refusal> {
+    fn slow(&self, kind: Kind, address: Address) -> Result<Option<Policy>, Refusal> {
         let Some(name) = self.query("slow")? else { return Ok(None) };
         let policy = Policy::named(&name).filter(|_| slow::streams(kind));
-        policy.map(Some).ok_or(Fault::SlowRefused.into())
+        let policy = policy.ok_or(Fault::SlowRefused)?;
+        // A clock and an order have no words for a gap.
+        let is_mute =
+            matches!((kind, address), (Kind::Iframe, Address::Article) | (_, Address::Order));
+        if is_mute && policy != Policy::Close {
+            return Err(Fault::SlowUntold.into());
+        }
+        Ok(Some(policy))
     }
 
     /// The cursor that a client sends by itself goes before the one in the address, which is as

@@ -4,9 +4,10 @@ use std::io::{self, ErrorKind, Write};
 use std::net::SocketAddr;
 
 use clap::Args;
+use pushscope::id::Kind;
 use pushscope::limits::Limits;
 use pushscope::reactor::Reactor;
-use pushscope::slow::Policies;
+use pushscope::slow::{Policies, Policy};
 
 use super::access::{Admission, Admitted};
 use super::bounds::{self, Bounds};
@@ -64,11 +65,7 @@ impl Serve {
         for flag in bounds::changed(&limits) {
             log::debug!("bound: {flag}");
         }
-        let mut slow = Policies::default();
-        for Slow { kinds, policy } in self.slow {
-            kinds.into_iter().for_each(|kind| slow.set(kind, policy));
-        }
-        config.slow = slow;
+        config.slow = policies(&self.slow);
         let mut reactor = Reactor::bind(self.listen, config)
             .map_err(|error| Failure::Failed(refused(self.listen, &error)))?;
         reactor.take_signals(keyring).map_err(failed)?;
@@ -89,11 +86,24 @@ impl Serve {
         };
         let mut said = format!("ok: it would listen on {listen}; whether it can was not tried\n");
         let bounds = bounds::changed(&limits).into_iter().map(|flag| format!("bound: {flag}"));
-        for line in bounds.chain(admitted.describe()) {
+        let policies = policies(&self.slow);
+        let slow = Kind::ALL.map(|kind| (kind.name(), policies.of(kind))).into_iter();
+        let slow = slow.filter(|(_, policy)| *policy != Policy::Close);
+        let slow = slow.map(|(kind, policy)| format!("slow: {kind}={}", policy.name()));
+        for line in bounds.chain(slow).chain(admitted.describe()) {
             said.push_str(&format!("  {}\n", text::escaped(&line)));
         }
         printed(io::stdout().write_all(said.as_bytes()))
     }
+}
+
+/// What is done about slow readers: what is said last goes before what was said of all.
+fn policies(said: &[Slow]) -> Policies {
+    let mut policies = Policies::default();
+    for Slow { kinds, policy } in said {
+        kinds.iter().for_each(|kind| policies.set(*kind, *policy));
+    }
+    policies
 }
 
 /// Who may do what, within these bounds; or everything that is wrong with either.

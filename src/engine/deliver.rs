@@ -30,7 +30,7 @@ impl Engine {
                 let Some(conn) = self.conns.get_mut(token.index as usize) else { continue };
                 // Only a socket that would take no more shows a reader that does not read.
                 if conn.is_blocked() || conn.lag != Lag::Level {
-                    match Feed::of(conn, batch.start(), &self.turn.limits) {
+                    match Feed::of(conn, &batch, &self.turn.limits) {
                         Feed::Give => {}
                         Feed::Watch => self.leaving.push((token.index, Leave::Long)),
                         Feed::Pass => continue,
@@ -104,7 +104,7 @@ impl Engine {
     /// Lets a mechanism say its last words.
     pub(super) fn end(&mut self, index: u32, why: Why) {
         if matches!(why, Why::Drain(_) | Why::Deleted) {
-            self.catch_up_at_last(index);
+            self.tell_behind(index);
         }
         let Some((mech, mut out)) = self.mech(index) else { return };
         mech.end(why, &mut out);

@@ -51,7 +51,8 @@ impl Engine {
         let catches_up = conn.lag != Lag::Level && conn.queue.is_empty();
         let counts = conn.counted > 0 || !conn.queue.is_empty();
         if catches_up {
-            self.catch_up(token.index);
+            // In the next turn: the others have theirs.
+            self.hungry.push(token);
         }
         if counts {
             self.count_queue(token.index);

@@ -1,5 +1,6 @@
 //! From bytes to what they ask for: how far a connection gets with its input.
 
+use super::slow::opening;
 use super::{Engine, Farewell, Step};
 use crate::answer::{Answer, Manner};
 use crate::api::{Api, Mode};
@@ -12,7 +13,7 @@ use crate::mech::Mech;
 use crate::mech::mould::{Address, Door, Why};
 use crate::route::{Ask, Call, Refusal, Subscription};
 use crate::site::Page;
-use crate::slow::Policy;
+use crate::slow::{Lag, Policy};
 use crate::wire::body::Body;
 use crate::wire::cursor::Parse;
 use crate::wire::head::{self, Head};
@@ -220,6 +221,13 @@ impl Engine {
         let replay =
             channel.and_then(|key| self.hub.replay(key, subscription.since, self.turn.now));
         let replay = replay.unwrap_or(Batch::none(self.turn.now.unix_ms()));
+        let (replay, lag) = match (subscription.kind, subscription.address) {
+            // The one tells all of it at once, or the count alone.
+            (Kind::Poll | Kind::LongPoll, _) | (Kind::Iframe, Address::Article) => {
+                (replay, Lag::Level)
+            }
+            _ => opening(&replay),
+        };
         let door = Door {
             head,
             manner,
@@ -246,6 +254,7 @@ impl Engine {
         let policy = subscription.slow.unwrap_or(self.policies.of(mech.kind()));
         // What nobody can be told of is not dropped.
         conn.policy = if mech.announces() { policy } else { Policy::Close };
+        conn.lag = lag;
         conn.state = State::Mech(mech);
         self.soil(index);
         self.settle_acts(index);

@@ -3,7 +3,7 @@
 use super::{Engine, Farewell};
 use crate::conn::{Conn, State};
 use crate::cost::{Owner, Phase};
-use crate::event::{Batch, Gap};
+use crate::event::{Batch, Event, Gap};
 use crate::fault::Fault;
 use crate::frame::Frames;
 use crate::id::{Id, Since};
@@ -25,18 +25,21 @@ pub(super) enum Feed {
 }
 
 impl Feed {
-    /// Judges a reader whose socket would take no more, or who is behind. `start` is the cursor of
-    /// whoever has read everything before what is handed over now.
-    pub(super) fn of(conn: &mut Conn, start: Id, limits: &Limits) -> Self {
+    /// Judges a reader whose socket would take no more, or who is behind.
+    pub(super) fn of(conn: &mut Conn, batch: &Batch<'_>, limits: &Limits) -> Self {
         if let Lag::Behind(_) = conn.lag {
             return Self::Pass;
         }
-        let bytes = conn.queue.bytes();
+        let bytes = conn.queue.weight();
+        if batch.is_silent() {
+            // Something was marked as read: the next time tells that, too.
+            return if bytes < limits.hard_bytes_max() { Self::Give } else { Self::Pass };
+        }
         if bytes >= conn.policy.fed_bytes_max(limits) {
             if conn.policy == Policy::Close {
                 return Self::Close;
             }
-            conn.lag = Lag::Behind(start.offset);
+            conn.lag = Lag::Behind(batch.start().offset);
             return Self::Pass;
         }
         let is_long = bytes >= limits.queue_soft_bytes as u64 && conn.lag == Lag::Level;
@@ -45,17 +48,27 @@ impl Feed {
 }
 
 impl Engine {
-    /// Feeds a reader that was behind and has read all that was queued: from the log.
-    pub(super) fn catch_up(&mut self, index: u32) {
-        self.feed_from_log(index, self.turn.limits.queue_soft_bytes);
+    /// Feeds readers that were behind and have read all that was queued: from the log.
+    pub(super) fn feed_hungry(&mut self) {
+        for token in std::mem::take(&mut self.hungry) {
+            if self.conn(token).is_some_and(|conn| conn.queue.is_empty()) {
+                self.catch_up(token.index);
+            }
+        }
     }
 
-    /// Feeds a reader that is behind all that its policy leaves it: there will be no other time.
-    pub(super) fn catch_up_at_last(&mut self, index: u32) {
-        self.feed_from_log(index, usize::MAX);
+    fn catch_up(&mut self, index: u32) {
+        let policy = self.conns.get(index as usize).map_or(Policy::Close, |conn| conn.policy);
+        self.feed_from_log(index, policy);
     }
 
-    fn feed_from_log(&mut self, index: u32, bytes_max: usize) {
+    /// Tells a reader that is behind how far: there will be no other time. What it has missed would
+    /// be as long as the log, for each of thousands at once.
+    pub(super) fn tell_behind(&mut self, index: u32) {
+        self.feed_from_log(index, Policy::Newest);
+    }
+
+    fn feed_from_log(&mut self, index: u32, policy: Policy) {
         let Some(conn) = self.conns.get(index as usize) else { return };
         let (Lag::Behind(offset), Some(edge)) = (conn.lag, conn.edge) else { return };
         if self.hub.is_dirty(edge.channel) {
@@ -74,7 +87,12 @@ impl Engine {
         let Some(missed) = self.hub.replay(edge.channel, Since::Id(from), self.turn.now) else {
             return;
         };
-        let (batch, lag) = portion(&missed, from, conn.policy, bytes_max);
+        let (batch, lag) = portion(&missed, from, policy, limits::QUEUE_BYTES_PAUSE);
+        if batch.gap.is_some() && conn.policy == Policy::Close && policy == Policy::Close {
+            // It was behind from its opening on, and the log does not wait for it any longer.
+            self.ledger.enter(before.phase, before.owner);
+            return self.end_slow(index, Fault::QueueFull);
+        }
         conn.lag = lag;
         let mut out = self.turn.out(&mut conn.queue, &mut conn.account);
         mech.deliver(&batch, &mut Frames::default(), &mut out);
@@ -103,27 +121,39 @@ impl Engine {
     pub(super) fn count_queue(&mut self, index: u32) {
         self.recount_queue(index);
         let all_max = self.turn.limits.queue_all_bytes_max as u64;
-        if self.queued_bytes > all_max {
-            self.end_longest(all_max - all_max / limits::ROOM_PARTS as u64);
+        let part = all_max / limits::ROOM_PARTS as u64;
+        // What many share is counted for each of them. Looking at every piece tells how much there
+        // is in truth; it is paid for by as much that was queued since the last look.
+        if self.queued_bytes > all_max && self.queued_since > part {
+            self.queued_since = 0;
+            let bytes: u64 = self.conns.iter().map(|(_, conn)| conn.queue.share_bytes()).sum();
+            if bytes > all_max {
+                self.end_longest(bytes - (all_max - part));
+            }
         }
     }
 
     fn recount_queue(&mut self, index: u32) {
         let Some(conn) = self.conns.get_mut(index as usize) else { return };
-        self.queued_bytes -= u64::from(conn.counted);
-        conn.counted = u32::try_from(conn.queue.bytes()).unwrap_or(u32::MAX);
-        self.queued_bytes += u64::from(conn.counted);
+        let before = u64::from(conn.counted);
+        conn.counted = u32::try_from(conn.queue.weight()).unwrap_or(u32::MAX);
+        let now = u64::from(conn.counted);
+        self.queued_since = self.queued_since.saturating_add(now.saturating_sub(before));
+        self.queued_bytes = self.queued_bytes - before + now;
     }
 
-    /// Ends those with the longest queues, until what all have is no more than that.
-    fn end_longest(&mut self, bytes_left: u64) {
+    /// Ends those with the longest queues, until so many bytes are given back.
+    fn end_longest(&mut self, bytes: u64) {
         let conns = self.conns.iter().filter(|(_, conn)| conn.counted > 0);
         let mut longest: Vec<(u32, u32)> =
             conns.filter_map(|(at, conn)| Some((conn.counted, u32::try_from(at).ok()?))).collect();
         longest.sort_unstable();
-        while self.queued_bytes > bytes_left
+        let mut given_back = 0;
+        while given_back < bytes
             && let Some((_, index)) = longest.pop()
         {
+            let conn = self.conns.get(index as usize);
+            given_back += conn.map_or(0, |conn| conn.queue.sole_bytes());
             // Last words would wait behind what has begun, which is what there is too much of.
             self.cut_off(index, Farewell::Reset, Fault::QueuesFull);
             self.recount_queue(index);
@@ -136,18 +166,33 @@ impl Engine {
     }
 }
 
+/// What of all that a reader asks for when it opens it is fed at once, and how it keeps up then: a
+/// log is longer than a queue may be.
+pub(super) fn opening<'a>(replay: &Batch<'a>) -> (Batch<'a>, Lag) {
+    let events = fitting(replay.events, limits::QUEUE_BYTES_PAUSE);
+    match events.last() {
+        Some(last) if events.len() < replay.events.len() => {
+            (Batch { events, cursor: last.id, ..*replay }, Lag::Behind(last.id.offset))
+        }
+        _ => (Batch { ..*replay }, Lag::Level),
+    }
+}
+
+/// The first of these, until there are so many bytes of them; one at least.
+fn fitting(events: &[Event], bytes_max: usize) -> &[Event] {
+    let mut bytes = 0;
+    let fitting = events.iter().take_while(|event| {
+        let fits = bytes == 0 || bytes < bytes_max;
+        bytes += event.payload.bytes().len().max(1);
+        fits
+    });
+    events.get(..fitting.count()).unwrap_or_default()
+}
+
 /// What of all that a reader has missed since `from` it is fed now, and how it keeps up then.
 fn portion<'a>(missed: &Batch<'a>, from: Id, policy: Policy, bytes_max: usize) -> (Batch<'a>, Lag) {
     let events = match policy {
-        Policy::Close | Policy::Oldest => {
-            let mut bytes = 0;
-            let fitting = missed.events.iter().take_while(|event| {
-                let fits = bytes == 0 || bytes < bytes_max;
-                bytes += event.payload.bytes().len().max(1);
-                fits
-            });
-            missed.events.get(..fitting.count()).unwrap_or_default()
-        }
+        Policy::Close | Policy::Oldest => fitting(missed.events, bytes_max),
         Policy::Newest => &[],
         Policy::Latest => missed.events.last_chunk::<1>().map_or(&[][..], |last| last),
     };

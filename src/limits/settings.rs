@@ -133,6 +133,10 @@ impl Limits {
                 "--queue-soft-bytes must not be more than --queue-bytes-max",
             ),
             (
+                self.message_bytes_max <= self.queue_all_bytes_max,
+                "--message-bytes-max must not be more than --queue-all-bytes-max: it would wait",
+            ),
+            (
                 self.queue_bytes_max <= self.queue_all_bytes_max,
                 "--queue-bytes-max must not be more than --queue-all-bytes-max",
             ),

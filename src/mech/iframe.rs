@@ -63,6 +63,11 @@ pub enum Style {
 }
 
 impl Iframe {
+    /// Whether it can be told of a gap: a clock tells that something came, not what.
+    pub fn announces(&self) -> bool {
+        self.style == Style::Messages
+    }
+
     /// How its parts are told apart.
     pub const fn coding(&self) -> Coding {
         self.coding

@@ -128,8 +128,10 @@ impl Mech {
     pub fn announces(&self) -> bool {
         match self {
             Self::WebSocket(mech) => mech.announces(),
+            Self::Iframe(mech) => mech.announces(),
+            Self::Sse(mech) => mech.announces(),
             Self::Poll(_) | Self::LongPoll(_) => false,
-            Self::Iframe(_) | Self::XhrStream(_) | Self::Sse(_) => true,
+            Self::XhrStream(_) => true,
         }
     }
 

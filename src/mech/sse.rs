@@ -148,6 +148,11 @@ impl Mechanism for Sse {
 }
 
 impl Sse {
+    /// Whether it can be told of a gap: the stream of an order has no cursors.
+    pub fn announces(&self) -> bool {
+        self.style != Style::Order
+    }
+
     /// The first bytes of the stream: where it stands, or what the articles say first.
     fn greet(&self, door: &Door<'_>, out: &mut Out<'_>) {
         if self.style == Style::Order {

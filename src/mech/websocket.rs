@@ -42,7 +42,7 @@ use crate::slow::Policy;
 use crate::wire::ws_frame::{self, CloseCode, Opcode, Role, encode_frame};
 use crate::wire::ws_message::{Assembler, Message};
 use crate::wire::{json, ws_handshake};
-use frames::{echo, send_control, send_next};
+use frames::{echo, send_control, send_gap, send_next};
 
 /// A WebSocket.
 #[derive(Debug)]
@@ -226,11 +226,7 @@ impl WebSocket {
 
     fn tell_gap(&self, batch: &Batch<'_>, out: &mut Out<'_>) {
         let Some(gap) = batch.gap.filter(|_| self.announces()) else { return };
-        let mut text = Vec::new();
-        json::encode_gap(gap, &mut text);
-        send_control(Opcode::Text, &text, out);
-        // Behind the gap: who is cut off between the two comes back with its old cursor.
-        send_next(batch, out);
+        send_gap(gap, batch, out);
     }
 
     fn message(&mut self, message: Message, out: &mut Out<'_>) {

@@ -152,6 +152,68 @@ fn who_is_cut_off_while_it_is_behind_resumes() {
     }
 }
 
+/// A log is longer than a queue may be: who asks for all of it is fed as it reads, whatever its
+/// policy, and what is published meanwhile finds nobody slow.
+#[test]
+fn who_asks_for_a_long_log_is_fed_as_it_reads() {
+    for kind in streaming() {
+        for policy in Policy::ALL {
+            let mut slow = Policies::default();
+            slow.set(kind, policy);
+            let mut world = World::configured(Config { slow, ..Config::default() });
+            // Control characters: in JSON each takes six bytes.
+            let texts: Vec<String> = (0..200).map(|_| "\u{1}".repeat(4_000)).collect();
+            world.publish_burst("news", &texts);
+            world.enter("reader");
+            let target = format!("{}?since=all&envelope=json", address(kind, "news"));
+            world.narrow("reader", 10_000);
+            world.tell("reader", request(kind, &target));
+            for _ in 0..30 {
+                let queued = world.conn("reader").expect("it reads").queue.bytes();
+                assert!(queued <= 512 * 1024, "{kind:?}, {policy:?}: {queued}");
+                world.publish("news", "and on it goes");
+                world.widen("reader", 200_000);
+            }
+            world.widen("reader", usize::MAX);
+            let heard = hear(kind, world.said("reader")).seen;
+            let messages = heard.iter().filter(|seen| matches!(seen, Seen::Message(_))).count();
+            let gaps: u64 = heard
+                .iter()
+                .map(|seen| match seen {
+                    Seen::Gap { missed, .. } => *missed,
+                    _ => 0,
+                })
+                .sum();
+            assert_eq!(messages as u64 + gaps, 230, "{kind:?}, {policy:?}");
+            if matches!(policy, Policy::Close | Policy::Oldest) {
+                assert_eq!(gaps, 0, "{kind:?}, {policy:?}: the log has all of it");
+            }
+        }
+    }
+}
+
+/// Who does not read on is not waited for by the log.
+#[test]
+fn who_reads_a_log_slower_than_it_grows_is_closed_or_told() {
+    for kind in streaming() {
+        for policy in [Policy::Close, Policy::Oldest] {
+            let mut world = world(kind, policy);
+            let long = vec!["x".repeat(60_000); HISTORY];
+            world.publish_burst("news", &long);
+            world.enter("reader");
+            let target = format!("{}?since=all&envelope=json", address(kind, "news"));
+            world.narrow("reader", 100_000);
+            world.tell("reader", request(kind, &target));
+            world.publish_burst("news", &long);
+            world.widen("reader", usize::MAX);
+            let heard = hear(kind, world.said("reader")).seen;
+            let gaps = heard.iter().filter(|seen| matches!(seen, Seen::Gap { .. })).count();
+            assert_eq!(gaps, usize::from(policy == Policy::Oldest), "{kind:?}, {policy:?}");
+            assert_eq!(world.subscribers("news"), u32::from(policy == Policy::Oldest));
+        }
+    }
+}
+
 /// What is dropped is told before the last words are: there is nothing to come back for.
 #[test]
 fn who_is_behind_when_all_ends_is_told_what_it_has_missed() {
@@ -218,6 +280,10 @@ fn what_cannot_be_told_is_not_dropped() {
         world.tell(name, request);
         assert!(world.said(name).starts_with(b"HTTP/1.1 101 "), "{name}");
     }
+    for target in ["/iframe/message/news?slow=latest", "/orderpay?payid=1&slow=oldest"] {
+        let answer = world.get(target);
+        assert_eq!((answer.status, answer.reason().as_str()), (400, "slow_untold"), "{target}");
+    }
     // Set for all WebSockets, it holds for those that can be told.
     world.tell("bare", format!("{}\r\n", bare("")));
     world.narrow("bare", 0);
@@ -271,15 +337,26 @@ fn the_longest_queue_gives_way_when_all_are_too_long() {
         assert!(!world.is_over(&short.name), "{kind:?}: the shorter gave way");
         // One message may be longer than all: what has begun to leave goes with its reader.
         let mut world = World::with(Limits { queue_all_bytes_max: 256 * 1024, ..limits });
-        let stuck: Vec<Client> =
-            (0..3).map(|_| Client::open(&mut world, kind, "big", "latest")).collect();
-        stuck.iter().for_each(|one| world.narrow(&one.name, 10));
+        let stuck = ["a", "b", "c"].map(|channel| {
+            let client = Client::open(&mut world, kind, channel, "latest");
+            world.narrow(&client.name, 10);
+            client
+        });
         let innocent = Client::open(&mut world, kind, "news", "latest");
         world.narrow(&innocent.name, 0);
         publish(&mut world, 1..=1);
-        world.publish("big", &"x".repeat(200_000));
+        for channel in ["a", "b", "c"] {
+            world.publish(channel, &"x".repeat(200_000));
+        }
         assert!(world.conn(&innocent.name).is_some(), "{kind:?}: who has the least gave way");
         assert_eq!(stuck.iter().filter(|one| world.conn(&one.name).is_some()).count(), 1);
+        // What a crowd waits for is there once.
+        let mut world = World::with(Limits { queue_all_bytes_max: 256 * 1024, ..limits });
+        let crowd: Vec<Client> =
+            (0..20).map(|_| Client::open(&mut world, kind, "big", "latest")).collect();
+        crowd.iter().for_each(|one| world.narrow(&one.name, 10));
+        world.publish("big", &"x".repeat(200_000));
+        assert_eq!(world.subscribers("big"), 20, "{kind:?}: they were ended for one message");
         // An answer that nobody reads is a queue, too.
         let mut world = World::with(limits);
         publish(&mut world, 1..=100);

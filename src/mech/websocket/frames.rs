@@ -1,9 +1,10 @@
 //! What a WebSocket sends to one client alone: echoes and control frames.
 
 use crate::cost::Bytes;
-use crate::event::Batch;
+use crate::event::{Batch, Gap};
 use crate::limits;
 use crate::mech::mould::Out;
+use crate::wire::json;
 use crate::wire::ws_frame::{self, FrameHead, Opcode, encode_frame};
 
 /// The same message back: a long one's buffer becomes the payload of our frame, uncopied.
@@ -26,6 +27,15 @@ pub(super) fn send_control(opcode: Opcode, payload: &[u8], out: &mut Out<'_>) {
     let mut bytes = Vec::with_capacity(ws_frame::head_bytes(payload.len()) + payload.len());
     encode_frame(opcode, payload, &mut bytes);
     out.send_control(bytes);
+}
+
+/// What was lost before a batch, and then where the stream stands: who is cut off between the two
+/// comes back with its old cursor.
+pub(super) fn send_gap(gap: Gap, batch: &Batch<'_>, out: &mut Out<'_>) {
+    let mut text = Vec::new();
+    json::encode_gap(gap, &mut text);
+    send_control(Opcode::Text, &text, out);
+    send_next(batch, out);
 }
 
 /// Where the stream stands.
