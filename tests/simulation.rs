@@ -11,7 +11,10 @@
 //!   and only what the log's bounds make it forget is lost; the same place is the same message for
 //!   everybody, its publisher included (`simulation/book.rs`, `simulation/client/subscriber.rs`).
 //! - *Wire*: what leaves is well-formed, and never torn before a FIN (`simulation/reader.rs`).
-//! - *Bounds*: queues, tails and logs (`simulation/laws.rs`).
+//! - *Slow readers*: only who was slow is told of a gap in mid-stream or closed for it, and only
+//!   as it has asked for; nobody is reset whose socket was known to have room.
+//! - *Goodbyes*: whoever has kept up is told everything before the last word.
+//! - *Bounds*: queues, tails and logs; a full stream grows by no message (`simulation/laws.rs`).
 //! - *Books*: every account balances, and the ledger has all that sockets gave and took.
 //! - *Deadlines*: every connection has one, it is armed, and none is passed over.
 //! - *Liveness*: when nothing goes wrong any more everybody has everything within 10 s.
@@ -25,7 +28,21 @@
 //! SIMULATION_SEED=17 cargo test --test simulation -- --nocapture a_seed
 //! ```
 //!
-//! `SIMULATION_RUNS` says how many seeds are played, `SIMULATION_FROM` from which on.
+//! `SIMULATION_LINES` says how much is told of what has happened, `SIMULATION_RUNS` how many
+//! seeds are played, and `SIMULATION_FROM` from which on.
+//!
+//! That it can fail was tried, one defect at a time; behind each stands the first seed that fails:
+//! a message withheld (1) or handed over twice (1), a gap counted short (3), a message too many
+//! forgotten (9) or skipped on return (1), a subscription kept by who has left (1), one whose
+//! place in the list is not told (1), a room for output (12) or for input (95) that wakes nobody,
+//! a torn frame before a close frame (35), a last chunk forgotten (3), a FIN before all is said
+//! (5), a deadline not armed again (1), a heartbeat that comes once (1), a parked peer that is
+//! never taken as gone (1), a tag that is one ahead (2), a batch handed over again (1), a message
+//! acknowledged and not kept (1), a byte of a request dropped (1), what was published last not
+//! handed over before a deletion (3) or a drain (114), dropped bytes not booked (2), a newcomer
+//! handed what is older than it (1), progress that is not seen (95), a census that is wrong (1),
+//! an epoch used twice (3) or not compared (3), a reader behind fed from one too late (5) or never
+//! (11), a queue without a bound (11).
 //!
 //! [`Engine`]: pushscope::engine::Engine
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
@@ -60,7 +77,7 @@ fn every_law_holds_under_every_seed() {
                     let outcome = outcome(&Plan::new(seed), None);
                     let mut total = total.lock().unwrap();
                     total.add(seed, outcome);
-                    if total.tally.runs.is_multiple_of(PROGRESS) {
+                    if total.tally.runs > 0 && total.tally.runs.is_multiple_of(PROGRESS) {
                         eprintln!("{} runs, {:.0?}", total.tally.runs, began.elapsed());
                     }
                 }
@@ -74,7 +91,7 @@ fn every_law_holds_under_every_seed() {
     }
     if let Some(seed) = total.failed.iter().min() {
         let failed = total.failed.len();
-        println!("{failed} of {} seeds fail", total.tally.runs + failed as u64);
+        println!("{failed} of {} seeds fail: {:?}", total.tally.runs + failed as u64, total.failed);
         panic!("{}", shrink(*seed));
     }
     let idle = Class::ALL.iter().zip(total.struck).filter(|(_, struck)| *struck == 0);

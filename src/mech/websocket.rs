@@ -39,10 +39,10 @@ use crate::id::{ChannelKey, Kind};
 use crate::limits;
 use crate::mech::mould::{Act, Address, Card, Cost, Costs, Door, Dress, Mechanism, Out, Why};
 use crate::slow::Policy;
-use crate::wire::ws_frame::{self, CloseCode, Opcode, Role, encode_frame};
+use crate::wire::ws_frame::{CloseCode, Opcode, Role, encode_frame};
 use crate::wire::ws_message::{Assembler, Message};
 use crate::wire::{json, ws_handshake};
-use frames::{echo, send_control, send_gap, send_next};
+use frames::{echo, send_close, send_control, send_gap, send_next};
 
 /// A WebSocket.
 #[derive(Debug)]
@@ -191,8 +191,7 @@ impl Mechanism for WebSocket {
             Why::Drain(cursor) => {
                 // A bare payload has no cursor: these words are the only place for one.
                 let since = cursor.map_or_else(String::new, |id| format!("; since={id}"));
-                let reason = format!("the server is restarting{since}");
-                self.close(CloseCode::GOING_AWAY, &reason, out);
+                self.close(CloseCode::GOING_AWAY, &format!("the server is restarting{since}"), out);
             }
             Why::Deleted => self.close(CloseCode::NORMAL, "the channel was deleted", out),
             Why::Fault(fault) => {
@@ -225,8 +224,9 @@ impl WebSocket {
     }
 
     fn tell_gap(&self, batch: &Batch<'_>, out: &mut Out<'_>) {
-        let Some(gap) = batch.gap.filter(|_| self.announces()) else { return };
-        send_gap(gap, batch, out);
+        if let Some(gap) = batch.gap.filter(|_| self.announces()) {
+            send_gap(gap, batch, out);
+        }
     }
 
     fn message(&mut self, message: Message, out: &mut Out<'_>) {
@@ -254,9 +254,7 @@ impl WebSocket {
 
     /// Sends our close frame and waits for the peer's (RFC 6455 §7.1.2).
     fn close(&mut self, code: CloseCode, reason: &str, out: &mut Out<'_>) {
-        let mut bytes = Vec::new();
-        ws_frame::encode_close(code, reason, &mut bytes);
-        out.send_control(bytes);
+        send_close(code, reason, out);
         self.state = State::Closing;
         self.deadline = out.now.at.after(out.limits.close_us_max);
     }

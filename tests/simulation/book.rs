@@ -22,6 +22,7 @@ pub(crate) struct Book {
     /// When an offset was first there, by the wall clock, in milliseconds.
     appended: HashMap<Topic, Vec<Growth>>,
     losses: Vec<Loss>,
+    parted: Vec<(Topic, Place, usize)>,
     /// The latest that the wall clock has shown, in milliseconds.
     wall_max_ms: u64,
     /// Whether payloads may come from somebody who is not in the book.
@@ -70,6 +71,7 @@ impl Book {
             log: BTreeMap::new(),
             appended: HashMap::new(),
             losses: Vec::new(),
+            parted: Vec::new(),
             wall_max_ms: 0,
             is_open: false,
         }
@@ -78,6 +80,11 @@ impl Book {
     /// The longest message that the server takes.
     pub(crate) const fn message_bytes_max(&self) -> usize {
         self.limits.message_bytes_max
+    }
+
+    /// Whether only so much may be published in a second.
+    pub(crate) const fn is_rated(&self) -> bool {
+        self.limits.publishes_per_s_max > 0
     }
 
     /// Somebody is about to publish by this socket; returns the number of what.
@@ -100,9 +107,13 @@ impl Book {
         self.enter(number, topic, place);
     }
 
+    /// The wall clock shows this.
+    pub(crate) fn pass(&mut self, at_ms: u64) {
+        self.wall_max_ms = self.wall_max_ms.max(at_ms);
+    }
+
     /// A channel has grown up to here, by what the server shows of it.
     pub(crate) fn grow(&mut self, topic: Topic, newest: Place, at_ms: u64) {
-        self.wall_max_ms = self.wall_max_ms.max(at_ms);
         let growth = self.appended.entry(topic).or_default();
         if growth.last().is_none_or(|last| last.newest != newest) {
             if let Some(last) = growth.last()
@@ -114,9 +125,10 @@ impl Book {
         }
     }
 
-    /// The newest message that a channel has had.
-    pub(crate) fn newest(&self, topic: Topic) -> Option<Place> {
-        self.appended.get(&topic)?.last().map(|growth| growth.newest)
+    /// The newest message that a log of a channel has had.
+    pub(crate) fn newest(&self, topic: Topic, epoch: u64) -> Option<Place> {
+        let mut growth = self.appended.get(&topic)?.iter().rev().map(|growth| growth.newest);
+        growth.find(|newest| newest.epoch == epoch)
     }
 
     /// A reader is told a message.
@@ -170,11 +182,29 @@ impl Book {
                 sizes.map(|entry| entry.map(|entry| entry.payload.len())).sum();
             let is_large =
                 bytes.is_none_or(|bytes| bytes > self.limits.history_bytes_max && behind > 0);
+            // When the channel or the server ends, who is behind is told that all is lost, because
+            // there will be no other time.
+            let is_last = behind == 0;
             assert!(
-                is_long || is_old || is_large,
+                is_long || is_old || is_large || is_last,
                 "{by} is told that {upto:?} of channel {topic:?} is lost, \
                  and the log has only grown to {newest} since"
             );
+        }
+    }
+
+    /// A reader that has kept up is told that its channel is no more: nothing came after this.
+    pub(crate) fn part(&mut self, topic: Topic, at: Place, by: usize) {
+        self.parted.push((topic, at, by));
+    }
+
+    /// Who was told the end had been told all.
+    pub(crate) fn check_parted(&self) {
+        for (topic, at, by) in &self.parted {
+            let placed = self.published.iter().filter_map(|published| published.place);
+            let mut later = placed.filter(|(other, place)| other == topic && place > at);
+            let later = later.find(|(_, place)| place.epoch == at.epoch);
+            assert_eq!(later, None, "client {by}: told the end at {at:?}");
         }
     }
 

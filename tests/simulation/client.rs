@@ -38,6 +38,8 @@ pub(crate) struct Line {
     reader: Reader,
     pub(crate) habit: Habit,
     dice: Dice,
+    /// Whether the socket has ever taken less than it was offered.
+    was_short: bool,
     /// What is said a byte at a time, and has not been said yet.
     unsaid: Vec<u8>,
     /// No connection is tried before, in microseconds.
@@ -94,6 +96,7 @@ impl Client {
             reader: Reader::new(Way::Poll),
             habit,
             dice,
+            was_short: false,
             unsaid: Vec::new(),
             from_us: 0,
             clogged_until: 0,
@@ -240,6 +243,7 @@ impl Line {
     fn listen(&mut self, scene: &mut Scene, into: &mut Vec<Said>) -> News {
         let Some(number) = self.socket else { return News::Absent };
         let socket = &mut scene.sockets[number];
+        self.was_short = socket.was_short;
         if !self.unsaid.is_empty() {
             let some = if self.habit.trickles { 1 + self.dice.below(2) } else { usize::MAX };
             let count = self.unsaid.len().min(some);
@@ -312,7 +316,8 @@ impl Line {
 /// What may be said instead of an answer, when a request comes badly or at a bad time.
 fn is_excused(answer: &Answer) -> bool {
     // Draining; a channel that is no more; a head or content that came too slowly, or not whole.
-    matches!(answer.status, 503 | 410 | 408)
+    // An address that has too many connections, or publishes too fast.
+    matches!(answer.status, 503 | 410 | 408 | 429)
         || (answer.status == 400 && answer.content.windows(11).any(|some| some == b"request_cut"))
 }
 

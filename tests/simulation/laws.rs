@@ -4,6 +4,7 @@ use pushscope::clock::Instant;
 use pushscope::conn::{Conn, State};
 use pushscope::ledger::Row;
 use pushscope::limits;
+use pushscope::slow::streams;
 
 use super::client::CHANNELS;
 use super::world::World;
@@ -34,9 +35,30 @@ impl World {
         if !self.scene.book.is_open {
             assert_eq!(subscribed, listed, "who has a place in a list, and who is listed");
         }
+        self.check_full();
         if self.scene.step.is_multiple_of(64) {
             self.settle_accounts();
         }
+    }
+
+    /// A stream that is full and takes nothing grows by no message.
+    fn check_full(&mut self) {
+        for (token, before) in &self.full {
+            let Some(conn) = self.engine.conn(*token).filter(|conn| conn.is_blocked()) else {
+                continue;
+            };
+            let queued = conn.queue.bytes();
+            let most = before + CONTROL_BYTES_MAX;
+            assert!(queued <= most, "{token:?} had {before} bytes queued, and has {queued}");
+        }
+        let hard_bytes_max = self.plan.limits.hard_bytes_max();
+        let streams = self.engine.tokens().into_iter().filter_map(|token| {
+            let conn = self.engine.conn(token)?;
+            let is_full = conn.is_blocked() && conn.queue.bytes() >= hard_bytes_max;
+            let is_stream = matches!(&conn.state, State::Mech(mech) if streams(mech.kind()));
+            (is_full && is_stream).then_some((token, conn.queue.bytes()))
+        });
+        self.full = streams.collect();
     }
 
     fn check_conn(&self, conn: &Conn) {
@@ -44,6 +66,7 @@ impl World {
         assert!(conn.account.balances(queued), "{:?}, {queued} queued", conn.account);
         assert!(conn.is_parsed(), "{:?}", conn.account);
         assert!(queued <= self.queue_bytes_bound(), "{queued} bytes are queued");
+        assert!(queued > 0 || !conn.is_blocked(), "blocked, and nothing is queued");
         let tail = conn.tail.len();
         let tail_bytes_max = limits::PIPELINE_BYTES_MAX + limits::READ_BUFFER_BYTES;
         assert!(tail < tail_bytes_max, "{tail} bytes are kept unparsed");
@@ -79,3 +102,6 @@ impl World {
         assert_eq!(sum(|row| row.brought), sum(|row| row.carried));
     }
 }
+
+/// What may be said of a full stream's own in one turn: heartbeats, pongs, last words.
+const CONTROL_BYTES_MAX: u64 = 1_024;

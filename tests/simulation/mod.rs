@@ -3,6 +3,7 @@
 mod book;
 mod client;
 mod dice;
+mod door;
 mod laws;
 mod plan;
 mod reader;

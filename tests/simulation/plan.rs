@@ -173,7 +173,7 @@ impl Plan {
             let most = u64::from(class.rate_max());
             let rate = swarm.between_by_size(most / 100, most);
             // Drains end what is going on: there are fewer of them.
-            let is_on = swarm.odds(if class == Class::Drain { 150_000 } else { 500_000 });
+            let is_on = swarm.odds(if class == Class::Drain { 250_000 } else { 500_000 });
             if is_on { u32::try_from(rate).expect("below a million") } else { 0 }
         });
         let mut shape = dice.apart(2);
@@ -264,6 +264,9 @@ fn limits(dice: &mut Dice) -> Limits {
         body_pause_us_max: dice.pick(&[second, 10 * second]),
         body_bytes_per_s_min: dice.pick(&[1, 4_096]),
         keep_alive_us_max: dice.pick(&[second, 10 * second, 60 * second]),
+        requests_max: dice.pick(&[0, 0, 3, 20]),
+        connections_per_address_max: dice.pick(&[0, 0, 1, 3]),
+        publishes_per_s_max: dice.pick(&[0, 0, 0, 10]),
         channels_max: dice.pick(&[4, 100_000]),
         history_messages_max: dice.pick(&[0, 1, 2, 3, 8, 16, 64, 256]),
         history_bytes_max: dice.pick(&[0, 100, 4_096, 65_536, 1_048_576]),

@@ -50,7 +50,7 @@ pub(crate) enum Said {
         payload: Vec<u8>,
     },
     /// The server's last word on this stream.
-    Goodbye,
+    Goodbye(Parting),
     /// Something that shows that the server lives.
     Beat,
     Ping(Vec<u8>),
@@ -58,6 +58,13 @@ pub(crate) enum Said {
     Close(Option<u16>, String),
     /// The stream's own end.
     Over,
+}
+
+/// Why a stream ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Parting {
+    Drained,
+    Deleted,
 }
 
 /// A whole answer.
@@ -99,6 +106,8 @@ pub(crate) struct Reader {
     frames: Frames,
     event: text::EventStream,
     answer: Option<Answer>,
+    /// Whether chunks have carried the last word: then a last chunk follows.
+    is_told_end: bool,
     /// Answers that have a head only.
     pub(crate) bodiless: std::collections::VecDeque<bool>,
 }
@@ -147,6 +156,7 @@ impl Reader {
             frames: Frames::default(),
             event: text::EventStream::default(),
             answer: None,
+            is_told_end: false,
             bodiless: std::collections::VecDeque::new(),
         }
     }
@@ -167,7 +177,8 @@ impl Reader {
             State::Head | State::Over => true,
             State::Frames => self.frames.is_at_boundary(),
             State::Content => {
-                matches!(self.framing, Framing::ChunkSize | Framing::UntilClose)
+                !self.is_told_end
+                    && matches!(self.framing, Framing::ChunkSize | Framing::UntilClose)
                     && self.event.is_at_boundary()
             }
         }
@@ -349,6 +360,9 @@ impl Reader {
             from += at + 1;
             begun = from;
         }
+        let is_chunked = self.framing != Framing::UntilClose;
+        let parts = into.iter().any(|said| matches!(said, Said::Goodbye(_)));
+        self.is_told_end |= is_chunked && parts;
         self.content.drain(..begun);
         self.content_scanned = self.content.len();
         Ok(())

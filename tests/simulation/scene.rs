@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use super::book::Book;
 use super::dice::Dice;
 use super::plan::{Class, Plan};
+use super::reader::Place;
 use super::socket::Socket;
 use super::trail::Trail;
 
@@ -24,6 +25,10 @@ pub(crate) struct Scene {
     pub(crate) life: u32,
     /// Whether somebody listens.
     pub(crate) is_listening: bool,
+    /// Whether somebody has come since the server last looked.
+    pub(crate) has_callers: bool,
+    /// Where each channel stood when the server began to drain.
+    pub(crate) drained: Vec<Option<Place>>,
     /// Whether all queues together may have little.
     pub(crate) is_tight: bool,
 }
@@ -38,6 +43,7 @@ impl Scene {
         self.sockets.push(Socket::new(room));
         self.owners.push(who);
         self.backlog.push_back(number);
+        self.has_callers = true;
         self.trail.mix(number as u64, who as u64);
         self.trail.tell(|| format!("client {who} connects by socket {number}, room for {room}"));
         Some(number)
@@ -61,7 +67,11 @@ impl Chance {
             rates: Class::ALL.map(|class| plan.rate(class)),
             dice: Class::ALL.map(|class| dice.apart(100 + class as u64)),
             is_quiet: false,
-            struck: [0; Class::ALL.len()],
+            // These are in the cast, or in the bounds, from the beginning.
+            struck: Class::ALL.map(|class| {
+                let is_cast = matches!(class, Class::Hostile | Class::Deletion | Class::Crowded);
+                u64::from(is_cast && plan.rate(class) > 0)
+            }),
         }
     }
 

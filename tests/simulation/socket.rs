@@ -261,6 +261,18 @@ impl Socket {
         self.unread.clear();
     }
 
+    /// The server lets nobody in, and says so at once; returns how much it drops of what has come.
+    pub(crate) fn dismiss(&mut self, answer: &[u8]) -> usize {
+        if self.client_end != End::Reset {
+            self.held.push(answer);
+        }
+        let received = self.unread.len();
+        self.coming.clear();
+        self.unread.clear();
+        self.server_end = End::Fin;
+        received
+    }
+
     /// Whether the server has nothing more to say.
     pub(crate) fn is_shut(&self) -> bool {
         self.server_end != End::Open

@@ -12,19 +12,6 @@ use super::plan::Class;
 use super::socket::{Mark, Read, Write};
 use super::world::World;
 
-/// What the listener is worth at the moment.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Accepting {
-    /// Nobody waits: its next event tells.
-    Idle,
-    /// Somebody may wait.
-    Ready,
-    /// There is no room before somebody leaves or falls idle.
-    Full,
-    /// There is no descriptor before this moment, in microseconds.
-    Paused(u64),
-}
-
 /// What the poll says of a connection.
 #[derive(Clone, Copy, Debug)]
 struct Event {
@@ -38,10 +25,10 @@ impl World {
     /// One turn, and those that follow it without a sleep.
     pub(super) fn turn(&mut self) {
         for turns in 0.. {
-            assert!(turns < TURNS_MAX, "the loop spins: {:?}", self.accepting);
+            assert!(turns < TURNS_MAX, "the loop spins: {:?}", self.admission);
             self.turn_once();
             self.scene.trail.tally.turns += 1;
-            let is_awake = self.accepting == Accepting::Ready;
+            let is_awake = self.admission.is_ready();
             if !is_awake && self.carry.is_empty() && !self.engine.is_busy() {
                 break;
             }
@@ -69,8 +56,8 @@ impl World {
         self.witness();
         self.engine.settle();
         self.flush();
-        if self.engine.take_idled() && self.accepting == Accepting::Full {
-            self.accepting = Accepting::Ready;
+        if self.engine.take_idled() {
+            self.admission.idled();
         }
         self.sweep();
         self.engine.pause();
@@ -80,8 +67,8 @@ impl World {
     /// What is ready: bytes arrive, room is made, and what chance makes of it.
     fn poll(&mut self) -> Vec<Event> {
         let mut events = Vec::new();
-        if !self.scene.backlog.is_empty() && self.accepting == Accepting::Idle {
-            self.accepting = Accepting::Ready;
+        if std::mem::take(&mut self.scene.has_callers) {
+            self.admission.announced();
         }
         let step = self.scene.step;
         for slot in 0..self.slots.len() {
@@ -142,65 +129,6 @@ impl World {
         }
     }
 
-    fn accept(&mut self) {
-        if let Accepting::Paused(until) = self.accepting
-            && until <= self.scene.now_us
-        {
-            self.accepting = Accepting::Ready;
-        }
-        if self.accepting != Accepting::Ready {
-            return;
-        }
-        self.engine.enter_accept();
-        for _ in 0..limits::ACCEPTS_PER_TURN {
-            let is_full = self.engine.len() >= self.connections_max;
-            let idlest = if is_full { self.engine.idlest() } else { None };
-            if is_full && idlest.is_none() {
-                self.accepting = Accepting::Full;
-                return;
-            }
-            let Some(number) = self.scene.backlog.pop_front() else {
-                self.accepting = Accepting::Idle;
-                return;
-            };
-            if self.scene.step < self.exhausted_until {
-                // The reserve lets in one, who is told by a FIN.
-                self.scene.sockets[number].close(Farewell::Close);
-                let idlest = self.engine.idlest();
-                self.give_way(idlest);
-                let until = self.now().at.after(limits::ACCEPT_PAUSE_US);
-                self.accepting = Accepting::Paused(until.us());
-                return;
-            }
-            self.give_way(idlest);
-            self.open(number);
-        }
-    }
-
-    fn give_way(&mut self, idlest: Option<Token>) {
-        if let Some(token) = idlest {
-            self.engine.broken(token);
-            self.sweep();
-        }
-    }
-
-    fn open(&mut self, number: usize) {
-        let token = self.engine.open().expect("a slab has room");
-        self.engine.book(token, Syscall::Accept);
-        self.engine.book(token, Syscall::EpollCtl);
-        let slot = token.index as usize;
-        if slot >= self.slots.len() {
-            self.slots.resize(slot + 1, None);
-        }
-        assert_eq!(self.slots[slot], None, "two sockets in one slot");
-        self.slots[slot] = Some(number);
-        let socket = &mut self.scene.sockets[number];
-        socket.token = Some(token);
-        // A new socket is told of once, whatever it has.
-        socket.readable_at = Some(self.scene.step);
-        self.scene.trail.tell(|| format!("socket {number} is accepted as {token:?}"));
-    }
-
     fn carry_on(&mut self) {
         while let Some(token) = self.engine.next_unpaused() {
             self.carry.push(token);
@@ -237,6 +165,8 @@ impl World {
                     let could_be = self.could_publish(token);
                     self.engine.receive(token, &bytes);
                     self.engine.book(token, Syscall::Read);
+                    // What was published may be deleted in this very turn.
+                    self.grow();
                     self.notice(number, could_be && self.could_publish(token));
                     if self.engine.take_crowded() {
                         self.flush();
@@ -291,7 +221,7 @@ impl World {
         }
     }
 
-    fn flush(&mut self) {
+    pub(super) fn flush(&mut self) {
         while let Some(token) = self.engine.next_dirty() {
             self.flush_conn(token);
         }
@@ -381,7 +311,7 @@ impl World {
         }
     }
 
-    fn sweep(&mut self) {
+    pub(super) fn sweep(&mut self) {
         while let Some(Swept { token, farewell, .. }) = self.engine.sweep() {
             let slot = self.slots.get_mut(token.index as usize);
             let number = slot.and_then(Option::take).expect("who is swept has a socket");
@@ -393,15 +323,14 @@ impl World {
             );
             self.scene.sockets[number].close(farewell);
             self.ghosts.push(token);
-            if self.accepting != Accepting::Idle {
-                self.accepting = Accepting::Ready;
-            }
+            self.admission.left();
         }
     }
 
     /// The book is told how far each channel has come.
     fn grow(&mut self) {
         let at_ms = self.now().unix_ms();
+        self.scene.book.pass(at_ms);
         for channel in 0..self.plan.channels {
             if let Some(newest) = self.newest(channel) {
                 self.scene.book.grow((channel, self.scene.life), newest, at_ms);

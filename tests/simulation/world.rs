@@ -1,5 +1,6 @@
 //! A run: the plan's cast against a server, step by step, and what must be true at its end.
 
+use pushscope::admission::Admission;
 use pushscope::clock::{Instant, Now, SECOND_US};
 use pushscope::engine::{Config, Engine};
 use pushscope::limits;
@@ -11,7 +12,6 @@ use super::plan::{Class, Part, Plan, Way};
 use super::reader::Place;
 use super::scene::{Chance, Scene};
 use super::trail::{Tally, Trail};
-use super::turn::Accepting;
 
 /// A server, and everybody who has to do with it.
 pub(crate) struct World {
@@ -26,8 +26,9 @@ pub(crate) struct World {
     pub(super) slots: Vec<Option<usize>>,
     pub(super) carry: Vec<pushscope::id::Token>,
     pub(super) unwritten: Vec<pushscope::id::Token>,
-    pub(super) accepting: Accepting,
-    pub(super) connections_max: usize,
+    pub(super) admission: Admission,
+    /// Streams that are full and take nothing, and what they had queued.
+    pub(super) full: Vec<(pushscope::id::Token, u64)>,
     /// Tokens of connections that are closed.
     pub(super) ghosts: Vec<pushscope::id::Token>,
     /// Until this step there is no descriptor.
@@ -50,6 +51,8 @@ impl World {
             step: 0,
             life: 0,
             is_listening: true,
+            has_callers: false,
+            drained: Vec::new(),
             is_tight: plan.limits.queue_all_bytes_max < limits::QUEUE_ALL_BYTES_MAX,
         };
         let dice = Dice::new(plan.seed).apart(5);
@@ -66,8 +69,8 @@ impl World {
             slots: Vec::new(),
             carry: Vec::new(),
             unwritten: Vec::new(),
-            accepting: Accepting::Ready,
-            connections_max: plan.connections_max.saturating_add(plan.channels),
+            admission: admission(plan),
+            full: Vec::new(),
             ghosts: Vec::new(),
             exhausted_until: 0,
             wants_drain: false,
@@ -164,10 +167,7 @@ impl World {
     }
 
     fn deadline_us(&self) -> Option<u64> {
-        let paused = match self.accepting {
-            Accepting::Paused(until) => Some(until),
-            _ => None,
-        };
+        let paused = self.admission.deadline().map(Instant::us);
         let next = self.engine.deadline().map(Instant::us);
         [next, paused, self.leaving_us].into_iter().flatten().min()
     }
@@ -217,6 +217,10 @@ impl World {
         if self.leaving_us.is_some() {
             return;
         }
+        // Whatever is said last is said in the turn in which the signal comes.
+        for client in &mut self.clients {
+            client.act(&mut self.scene, self.plan.channels);
+        }
         self.wants_drain = true;
         self.turn();
     }
@@ -231,7 +235,8 @@ impl World {
         for socket in std::mem::take(&mut self.scene.backlog) {
             self.scene.sockets[socket].close(pushscope::engine::Farewell::Reset);
         }
-        self.accepting = Accepting::Idle;
+        self.admission.drained();
+        self.scene.drained = (0..CHANNELS.len()).map(|channel| self.newest(channel)).collect();
         self.engine.drain();
         self.leaving_us = Some(self.scene.now_us + self.engine.drain_us_max());
     }
@@ -250,6 +255,7 @@ impl World {
         self.slots.clear();
         self.carry.clear();
         self.unwritten.clear();
+        self.full.clear();
         self.ghosts.clear();
         for socket in &mut self.scene.sockets {
             socket.token = None;
@@ -259,7 +265,7 @@ impl World {
         self.scene.trail.tally.restarts += 1;
         self.engine = engine(&self.plan, self.scene.now_us, self.wall_us);
         self.scene.is_listening = true;
-        self.accepting = Accepting::Ready;
+        self.admission = admission(&self.plan);
     }
 
     /// Nothing goes wrong any more: within its time everybody must have everything.
@@ -270,11 +276,9 @@ impl World {
         }
         self.scene.trail.tell(|| "calm".into());
         self.scene.chance.is_quiet = true;
-        self.connections_max = usize::MAX;
+        self.plan.connections_max = usize::MAX;
+        self.admission = admission(&self.plan);
         self.exhausted_until = 0;
-        if self.accepting == Accepting::Full {
-            self.accepting = Accepting::Ready;
-        }
         for socket in &mut self.scene.sockets {
             socket.blocked_until = 0;
             socket.room = socket.room.max(ROOM_CALM);
@@ -303,9 +307,11 @@ impl World {
         self.settle_accounts();
         self.scene.book.check_losses();
         self.scene.book.check_order();
+        self.scene.book.check_parted();
         let forgets = [Class::Deletion, Class::Drain];
         let keeps = forgets.iter().all(|class| self.plan.rate(*class) == 0);
-        if keeps && !self.scene.is_tight {
+        let takes_all = self.plan.limits.publishes_per_s_max == 0;
+        if keeps && takes_all && !self.scene.is_tight {
             self.scene.book.check_kept();
         }
     }
@@ -347,6 +353,10 @@ impl World {
         let cursor = hub.channel(hub.find(CHANNELS[channel].0)?)?.log().cursor();
         Some(Place { epoch: cursor.epoch, offset: cursor.offset })
     }
+}
+
+fn admission(plan: &Plan) -> Admission {
+    Admission::new(plan.connections_max.saturating_add(plan.channels))
 }
 
 fn engine(plan: &Plan, now_us: u64, wall_us: u64) -> Engine {

@@ -5,7 +5,7 @@ use crate::event::{Batch, Gap};
 use crate::limits;
 use crate::mech::mould::Out;
 use crate::wire::json;
-use crate::wire::ws_frame::{self, FrameHead, Opcode, encode_frame};
+use crate::wire::ws_frame::{self, CloseCode, FrameHead, Opcode, encode_frame};
 
 /// The same message back: a long one's buffer becomes the payload of our frame, uncopied.
 pub(super) fn echo(opcode: Opcode, payload: Vec<u8>, out: &mut Out<'_>) {
@@ -26,6 +26,12 @@ pub(super) fn echo(opcode: Opcode, payload: Vec<u8>, out: &mut Out<'_>) {
 pub(super) fn send_control(opcode: Opcode, payload: &[u8], out: &mut Out<'_>) {
     let mut bytes = Vec::with_capacity(ws_frame::head_bytes(payload.len()) + payload.len());
     encode_frame(opcode, payload, &mut bytes);
+    out.send_control(bytes);
+}
+
+pub(super) fn send_close(code: CloseCode, reason: &str, out: &mut Out<'_>) {
+    let mut bytes = Vec::new();
+    ws_frame::encode_close(code, reason, &mut bytes);
     out.send_control(bytes);
 }
 

@@ -11,11 +11,13 @@ use crate::simulation::scene::Scene;
 pub(crate) struct Asker {
     part: Part,
     waiting: usize,
+    /// Whether this connection has been answered once: it may be refused before it has asked.
+    is_let_in: bool,
 }
 
 impl Asker {
     pub(super) const fn new(part: Part) -> Self {
-        Self { part, waiting: 0 }
+        Self { part, waiting: 0, is_let_in: false }
     }
 
     pub(super) fn is_content(&self) -> bool {
@@ -60,6 +62,9 @@ impl Asker {
 
     fn ask(&mut self, line: &mut Line, scene: &mut Scene, path: &str) {
         let (method, target) = line.dice.pick(&QUESTIONS);
+        if method == "HEAD" && !self.is_let_in {
+            return;
+        }
         let target = target.replace("{}", path);
         line.reader.bodiless.push_back(method == "HEAD");
         self.waiting += 1;
@@ -86,14 +91,17 @@ impl Asker {
             assert!(is_right || is_excused(&answer), "client {}: {answer:?}", line.number);
             // The head of a request that never came whole is answered, too.
             assert!(self.waiting > 0 || is_excused(&answer), "client {}: {answer:?}", line.number);
+            self.is_let_in = true;
             self.waiting = self.waiting.saturating_sub(1);
             if answer.closes() {
                 line.hang_up(scene);
                 self.waiting = 0;
+                self.is_let_in = false;
                 return;
             }
         }
         if !matches!(news, News::Goes) {
+            self.is_let_in = false;
             self.waiting = 0;
         }
     }
@@ -142,7 +150,7 @@ fn spoiled(dice: &mut Dice, is_new: bool) -> Vec<u8> {
 }
 
 /// What is asked for.
-const QUESTIONS: [(&str, &str); 12] = [
+const QUESTIONS: [(&str, &str); 13] = [
     ("GET", "/c/{}"),
     ("HEAD", "/c/{}"),
     ("HEAD", "/c/{}/sse"),
@@ -155,6 +163,8 @@ const QUESTIONS: [(&str, &str); 12] = [
     ("GET", "/"),
     ("GET", "/c/{}/receipts/1700000000000-1"),
     ("GET", "/received/{}"),
+    // What comes behind it waits until it is answered.
+    ("GET", "/c/{}/longpoll?timeout=1"),
 ];
 
 /// What is spoiled: of a channel of its own.

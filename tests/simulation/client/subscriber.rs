@@ -8,7 +8,7 @@ use super::{CHANNELS, Line, News, is_excused};
 use crate::simulation::book::Topic;
 use crate::simulation::dice::Dice;
 use crate::simulation::plan::Way;
-use crate::simulation::reader::{Answer, Place, Said, poll};
+use crate::simulation::reader::{Answer, Parting, Place, Said, poll};
 use crate::simulation::scene::Scene;
 use crate::simulation::socket::Mark;
 
@@ -210,17 +210,43 @@ impl Subscriber {
                 let close = frame(&mut line.dice, 0x88, b"\x03\xe8");
                 line.say(scene, &close, None);
             }
-            Said::Goodbye | Said::Beat | Said::Pong | Said::Over => {}
+            Said::Goodbye(parting) => self.part(parting, line, scene),
+            Said::Beat | Said::Pong | Said::Over => {}
+        }
+    }
+
+    /// The last word: whoever has kept up has been told everything before.
+    fn part(&self, parting: Parting, line: &Line, scene: &mut Scene) {
+        let (Some(at), Some(asked)) = (self.at, self.asked) else { return };
+        if line.was_short || !self.has_begun || asked.life != scene.life {
+            return;
+        }
+        match parting {
+            Parting::Deleted => scene.book.part(self.topic(asked), at, line.number),
+            Parting::Drained => {
+                let drained = scene.drained.get(self.channel).copied().flatten();
+                let has_all = drained.is_none_or(|end| end.epoch != at.epoch || end <= at);
+                assert!(has_all, "client {}: goodbye at {at:?} of {drained:?}", line.number);
+            }
         }
     }
 
     /// Why a WebSocket is closed: nobody here breaks the protocol.
-    fn farewell(&self, code: Option<u16>, reason: &str, line: &Line, scene: &Scene) {
-        let socket = line.socket.map(|socket| &scene.sockets[socket]);
+    fn farewell(&self, code: Option<u16>, reason: &str, line: &Line, scene: &mut Scene) {
         let is_right = match code {
-            Some(1000 | 1001 | 1011) => true,
+            Some(1000) if reason.is_empty() => true,
+            Some(1000) => {
+                self.part(Parting::Deleted, line, scene);
+                true
+            }
+            Some(1001) => {
+                self.part(Parting::Drained, line, scene);
+                true
+            }
+            Some(1008) => scene.book.is_rated(),
+            Some(1011) => true,
             // Slow, or of all the longest.
-            Some(1013) => socket.is_none_or(|socket| socket.was_short) || scene.is_tight,
+            Some(1013) => line.was_short || scene.is_tight,
             _ => false,
         };
         assert!(is_right, "client {}: closed with {code:?}, {reason}", line.number);
@@ -326,12 +352,11 @@ impl Subscriber {
     /// A gap in mid-stream: it must have been slow, and must not have asked to be closed then.
     fn fall_behind(&self, now: Place, line: &Line, scene: &mut Scene) {
         let topic = self.topic(self.question(line));
-        // What it reads last it reads of a connection that it has no longer.
-        if line.socket.is_some_and(|socket| !scene.sockets[socket].was_short) {
+        if !line.was_short {
             line.panics("has read all at once, and is told that it is slow");
         }
         scene.trail.tally.slow_gaps += 1;
-        let newest = scene.book.newest(topic).expect("a log").offset;
+        let newest = scene.book.newest(topic, now.epoch).expect("a log").offset;
         assert!(now.offset <= newest, "client {}: more are lost than there were", line.number);
         match self.slow {
             // Of what is behind only the log's bounds forget anything.

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use super::{Place, Said, Told};
+use super::{Parting, Place, Said, Told};
 
 /// An event stream, line by line (HTML §9.2.6).
 #[derive(Debug, Default)]
@@ -40,7 +40,7 @@ impl EventStream {
                 }
                 None => self.data = Some(value.to_owned()),
             },
-            "retry" => into.push(Said::Goodbye),
+            "retry" => into.push(Said::Goodbye(Parting::Drained)),
             _ => return Err(format!("a field named {name:?}")),
         }
         Ok(())
@@ -55,7 +55,7 @@ impl EventStream {
         };
         match (kind.as_str(), self.data.take()) {
             (_, None) => into.extend(place.map(Said::Stands)),
-            ("end", Some(_)) => into.push(Said::Goodbye),
+            ("end", Some(_)) => into.push(Said::Goodbye(Parting::Deleted)),
             ("gap", Some(data)) => {
                 json(&data, into)?;
                 into.extend(place.map(Said::Stands));
@@ -106,7 +106,7 @@ pub(super) fn script(line: &str, into: &mut Vec<Said>) -> Told {
             Ok(())
         }
         "end" => {
-            into.push(Said::Goodbye);
+            into.push(Said::Goodbye(parting(argument.trim_matches('"'))?));
             Ok(())
         }
         _ => Err(format!("a script calls {name:?}")),
@@ -122,8 +122,8 @@ pub(super) fn json(text: &str, into: &mut Vec<Said>) -> Told {
 pub(super) fn object(value: &Value, into: &mut Vec<Said>) -> Told {
     if value.get("heartbeat").is_some() {
         into.push(Said::Beat);
-    } else if value.get("end").is_some() {
-        into.push(Said::Goodbye);
+    } else if let Some(end) = value.get("end").and_then(Value::as_str) {
+        into.push(Said::Goodbye(parting(end)?));
     } else if let Some(missed) = value.get("gap").and_then(Value::as_u64) {
         let epoch_changed = value.get("epoch_changed").is_some_and(|changed| changed == true);
         into.push(Said::Gap { missed, epoch_changed });
@@ -135,6 +135,14 @@ pub(super) fn object(value: &Value, into: &mut Vec<Said>) -> Told {
         into.push(message(value)?);
     }
     Ok(())
+}
+
+fn parting(word: &str) -> Result<Parting, String> {
+    match word {
+        "drain" => Ok(Parting::Drained),
+        "deleted" => Ok(Parting::Deleted),
+        _ => Err(format!("an end for {word:?}")),
+    }
 }
 
 /// A message in its envelope.
