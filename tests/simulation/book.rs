@@ -182,11 +182,8 @@ impl Book {
                 sizes.map(|entry| entry.map(|entry| entry.payload.len())).sum();
             let is_large =
                 bytes.is_none_or(|bytes| bytes > self.limits.history_bytes_max && behind > 0);
-            // When the channel or the server ends, who is behind is told that all is lost, because
-            // there will be no other time.
-            let is_last = behind == 0;
             assert!(
-                is_long || is_old || is_large || is_last,
+                is_long || is_old || is_large,
                 "{by} is told that {upto:?} of channel {topic:?} is lost, \
                  and the log has only grown to {newest} since"
             );

@@ -41,12 +41,14 @@ impl World {
         }
     }
 
-    /// A stream that is full and takes nothing grows by no message.
+    /// A stream that is full and takes nothing grows by no message, before its last words: these
+    /// bring all that it has missed.
     fn check_full(&mut self) {
         for (token, before) in &self.full {
-            let Some(conn) = self.engine.conn(*token).filter(|conn| conn.is_blocked()) else {
+            let Some(conn) = self.engine.conn(*token) else { continue };
+            if !conn.is_blocked() || conn.edge.is_none() || !self.scene.is_listening {
                 continue;
-            };
+            }
             let queued = conn.queue.bytes();
             let most = before + CONTROL_BYTES_MAX;
             assert!(queued <= most, "{token:?} had {before} bytes queued, and has {queued}");

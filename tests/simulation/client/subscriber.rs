@@ -21,6 +21,8 @@ pub(crate) struct Subscriber {
     asked: Option<Asked>,
     /// What it wants done if it is slow.
     slow: Option<&'static str>,
+    /// What it was told to have missed in mid-stream, before it is told what follows.
+    behind: Option<Behind>,
     /// Whether it has been told where this stream begins.
     has_begun: bool,
     /// Whether a question is out and not answered.
@@ -49,6 +51,15 @@ struct Asked {
     life: u32,
 }
 
+/// A gap in mid-stream.
+#[derive(Clone, Copy, Debug)]
+struct Behind {
+    topic: Topic,
+    upto: Place,
+    newest: u64,
+    was_short: bool,
+}
+
 impl Subscriber {
     pub(super) fn new(way: Way, channel: usize, dice: &mut Dice) -> Self {
         Self {
@@ -58,6 +69,7 @@ impl Subscriber {
             since: Since::Latest,
             asked: None,
             slow: dice.pick(&[None, Some("close"), Some("oldest"), Some("newest"), Some("latest")]),
+            behind: None,
             has_begun: false,
             is_waiting: false,
             is_restless: dice.odds(300_000),
@@ -112,6 +124,7 @@ impl Subscriber {
         };
         self.asked = None;
         self.has_begun = false;
+        self.behind = None;
         self.is_waiting = true;
         if line.habit.is_auditor {
             self.slow = None;
@@ -191,6 +204,7 @@ impl Subscriber {
     }
 
     fn hear(&mut self, said: Said, line: &mut Line, scene: &mut Scene) {
+        self.judge(&said, line, scene);
         match said {
             Said::Answer(answer) => self.answer(&answer, line, scene),
             Said::Opened { gap } => {
@@ -349,18 +363,31 @@ impl Subscriber {
         scene.book.lose(self.topic(asked), now, asked.newest.offset, line.number);
     }
 
-    /// A gap in mid-stream: it must have been slow, and must not have asked to be closed then.
-    fn fall_behind(&self, now: Place, line: &Line, scene: &mut Scene) {
+    /// A gap in mid-stream: what follows tells why.
+    fn fall_behind(&mut self, now: Place, line: &Line, scene: &mut Scene) {
         let topic = self.topic(self.question(line));
-        if !line.was_short {
-            line.panics("has read all at once, and is told that it is slow");
-        }
         scene.trail.tally.slow_gaps += 1;
         let newest = scene.book.newest(topic, now.epoch).expect("a log").offset;
         assert!(now.offset <= newest, "client {}: more are lost than there were", line.number);
+        self.behind = Some(Behind { topic, upto: now, newest, was_short: line.was_short });
+    }
+
+    /// Whoever is told to go on behind a gap was slow, and has not asked to be closed then. Before
+    /// the last words everybody is told how far behind they are.
+    fn judge(&mut self, next: &Said, line: &Line, scene: &mut Scene) {
+        if matches!(next, Said::Stands(_) | Said::Beat | Said::Ping(_) | Said::Pong) {
+            return;
+        }
+        let Some(Behind { topic, upto, newest, was_short }) = self.behind.take() else { return };
+        if matches!(next, Said::Goodbye(_) | Said::Close(Some(1000 | 1001), _)) {
+            return;
+        }
+        if !was_short {
+            line.panics("has read all at once, and is told that it is slow");
+        }
         match self.slow {
             // Of what is behind only the log's bounds forget anything.
-            Some("oldest") => scene.book.lose(topic, now, newest, line.number),
+            Some("oldest") => scene.book.lose(topic, upto, newest, line.number),
             Some("newest" | "latest") => {}
             _ => line.panics("a gap for whoever wants to be closed"),
         }
