@@ -193,7 +193,7 @@ impl Conn {
     pub const fn lag_deadline(&self, limits: &Limits) -> Instant {
         match self.lag {
             Lag::Long(since) => since.after(limits.queue_soft_us_max),
-            Lag::Level | Lag::Behind(_) => Instant::NEVER,
+            Lag::Level | Lag::Opening(_) | Lag::Behind(_) => Instant::NEVER,
         }
     }
 

@@ -87,8 +87,21 @@ pub enum Lag {
     Level,
     /// So has it, but its queue is long since then.
     Long(Instant),
-    /// It has been fed up to the message with this offset.
+    /// It has been fed up to the message with this offset of all that it asked for, and reads on
+    /// whatever its policy: it has not been slow yet.
+    Opening(u64),
+    /// It is slow, and has been fed up to the message with this offset.
     Behind(u64),
+}
+
+impl Lag {
+    /// The offset up to which it has been fed, if that is not all.
+    pub const fn fed_to(self) -> Option<u64> {
+        match self {
+            Self::Opening(offset) | Self::Behind(offset) => Some(offset),
+            Self::Level | Self::Long(_) => None,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use crate::mech::Mech;
 use crate::mech::mould::{Coding, Dress};
 use crate::origin::Origins;
 use crate::route::Ask;
-use crate::slow::{self, Lag};
+use crate::slow;
 use crate::timer::Waiter;
 use crate::wire::body::Body;
 use crate::wire::field::Content;
@@ -256,7 +256,7 @@ impl Engine {
 
     /// How many messages a slow reader is behind its channel's log.
     fn behind(&self, conn: &Conn) -> u64 {
-        let (Lag::Behind(offset), Some(edge)) = (conn.lag, conn.edge) else { return 0 };
+        let (Some(offset), Some(edge)) = (conn.lag.fed_to(), conn.edge) else { return 0 };
         let newest = self.hub.channel(edge.channel).map(|channel| channel.log().cursor().offset);
         newest.map_or(0, |newest| newest.saturating_sub(offset))
     }

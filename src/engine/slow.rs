@@ -27,7 +27,7 @@ pub(super) enum Feed {
 impl Feed {
     /// Judges a reader whose socket would take no more, or who is behind.
     pub(super) fn of(conn: &mut Conn, batch: &Batch<'_>, limits: &Limits) -> Self {
-        if let Lag::Behind(_) = conn.lag {
+        if conn.lag.fed_to().is_some() {
             return Self::Pass;
         }
         let bytes = conn.queue.weight();
@@ -58,7 +58,11 @@ impl Engine {
     }
 
     fn catch_up(&mut self, index: u32) {
-        let policy = self.conns.get(index as usize).map_or(Policy::Close, |conn| conn.policy);
+        let Some(conn) = self.conns.get(index as usize) else { return };
+        let policy = match conn.lag {
+            Lag::Opening(_) if conn.policy != Policy::Close => Policy::Oldest,
+            _ => conn.policy,
+        };
         self.feed_from_log(index, policy);
     }
 
@@ -70,7 +74,7 @@ impl Engine {
 
     fn feed_from_log(&mut self, index: u32, policy: Policy) {
         let Some(conn) = self.conns.get(index as usize) else { return };
-        let (Lag::Behind(offset), Some(edge)) = (conn.lag, conn.edge) else { return };
+        let (Some(offset), Some(edge)) = (conn.lag.fed_to(), conn.edge) else { return };
         if self.hub.is_dirty(edge.channel) {
             // Who is behind is passed over; then all that is new stands in the log alone.
             self.deliver(edge.channel);
@@ -93,7 +97,10 @@ impl Engine {
             self.ledger.enter(before.phase, before.owner);
             return self.end_slow(index, Fault::QueueFull);
         }
-        conn.lag = lag;
+        conn.lag = match (conn.lag, lag) {
+            (Lag::Opening(_), Lag::Behind(offset)) => Lag::Opening(offset),
+            (_, lag) => lag,
+        };
         let mut out = self.turn.out(&mut conn.queue, &mut conn.account);
         mech.deliver(&batch, &mut Frames::default(), &mut out);
         self.ledger.missed(kind, batch.gap);
@@ -172,7 +179,7 @@ pub(super) fn opening<'a>(replay: &Batch<'a>) -> (Batch<'a>, Lag) {
     let events = fitting(replay.events, limits::QUEUE_BYTES_PAUSE);
     match events.last() {
         Some(last) if events.len() < replay.events.len() => {
-            (Batch { events, cursor: last.id, ..*replay }, Lag::Behind(last.id.offset))
+            (Batch { events, cursor: last.id, ..*replay }, Lag::Opening(last.id.offset))
         }
         _ => (Batch { ..*replay }, Lag::Level),
     }

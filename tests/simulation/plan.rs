@@ -179,7 +179,7 @@ impl Plan {
         let mut shape = dice.apart(2);
         let mut plan = Self {
             seed,
-            steps: shape.between_by_size(64, 512),
+            steps: shape.between_by_size(12, 128),
             rates,
             limits: limits(&mut dice.apart(3)),
             connections_max: usize::MAX,
