@@ -154,7 +154,7 @@ fn number(name: &str) -> Option<u64> {
 }
 
 /// Seeds that are played unless something else is said.
-const RUNS: u64 = 2_000;
+const RUNS: u64 = 1_000;
 /// After so many runs it is said how far they are.
 const PROGRESS: u64 = 1_000;
 /// Seeds that fail before no more are played.
