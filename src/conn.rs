@@ -203,9 +203,11 @@ impl Conn {
     }
 
     /// Whether its input is left in the kernel for now: unsent answers, or requests that wait
-    /// behind a parked one, must not pile up.
+    /// behind a parked one, must not pile up; and of what comes behind its last answer, so much is
+    /// read and no more.
     pub fn is_paused(&self) -> bool {
-        self.is_full() || self.tail.len() >= limits::PIPELINE_BYTES_MAX
+        let is_spent = matches!(self.state, State::Lingering { budget: 0, .. });
+        is_spent || self.is_full() || self.tail.len() >= limits::PIPELINE_BYTES_MAX
     }
 
     /// Books that the socket took `bytes` bytes; adds the messages that it has taken to their last

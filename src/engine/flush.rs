@@ -2,10 +2,11 @@
 
 use std::io::IoSlice;
 
-use super::{Engine, Next};
+use super::{Engine, Farewell, Next};
 use crate::clock::Instant;
 use crate::conn::State;
 use crate::cost::Phase;
+use crate::fault::Fault;
 use crate::id::Token;
 use crate::limits;
 use crate::slow::Lag;
@@ -37,12 +38,17 @@ impl Engine {
             return Next::Keep;
         }
         let mut next = Next::Keep;
-        if let State::Lingering { until, .. } = &mut conn.state
-            && conn.queue.is_empty()
-            && *until == Instant::NEVER
-        {
-            *until = now.after(limits::LINGER_US_MAX);
-            next = Next::ShutDown;
+        match &mut conn.state {
+            State::Lingering { .. } if !conn.queue.is_empty() => {}
+            State::Lingering { budget: 0, .. } => {
+                self.cut_off(token.index, Farewell::Close, Fault::LingerInput);
+                return Next::Keep;
+            }
+            State::Lingering { until, .. } if *until == Instant::NEVER => {
+                *until = now.after(limits::LINGER_US_MAX);
+                next = Next::ShutDown;
+            }
+            _ => {}
         }
         if !conn.queue.is_empty() && conn.blocked == Instant::NEVER {
             conn.blocked = now;

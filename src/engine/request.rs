@@ -42,7 +42,8 @@ impl Engine {
             State::Mech(_) => self.step_mech(index, bytes),
             State::Lingering { budget, .. } => {
                 *budget = budget.saturating_sub(bytes.len() as u64);
-                if *budget == 0 {
+                // What was said to it leaves first: how much was read is a matter of how it came.
+                if *budget == 0 && conn.queue.is_empty() {
                     self.cut_off(index, Farewell::Close, Fault::LingerInput);
                 }
                 self.parsed(index, Bytes::control(bytes.len()));
