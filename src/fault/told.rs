@@ -74,13 +74,19 @@ impl Row {
                 Told::Status(self.status)
             }
             (Ends::WebSocket, Protocol::Push(Kind::WebSocket)) => Told::Close(self.close),
-            // What a request may be refused for may be said too often by a WebSocket, too.
-            (Ends::Request, Protocol::Push(Kind::WebSocket))
-                if matches!(self.fault, Fault::PublishRate) =>
-            {
-                Told::Close(self.close)
-            }
+            (Ends::Request, Protocol::Push(kind)) => self.told_later(kind),
             (Ends::Stream, Protocol::Push(kind)) => self.told_by_stream(kind),
+            _ => Told::Nothing,
+        }
+    }
+
+    /// What whoever was let in is told of what requests are refused for.
+    const fn told_later(&self, kind: Kind) -> Told {
+        match (self.fault, kind) {
+            // Every message of a WebSocket publishes, as a request does.
+            (Fault::PublishRate | Fault::TokenMissing, Kind::WebSocket) => Told::Close(self.close),
+            // When the tokens are others, each that was shown is looked at anew.
+            (Fault::TokenRefused, _) => self.told_by_stream(kind),
             _ => Told::Nothing,
         }
     }

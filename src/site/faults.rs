@@ -83,13 +83,19 @@ fn protocol_title(by: Protocol) -> &'static str {
     }
 }
 
+/// Whether it may end what was granted, besides a request.
+fn is_told_later(row: &Row) -> bool {
+    let is_told = |by: &Protocol| row.told(*by) != Told::Nothing;
+    row.fault.ends() == Ends::Request && Protocol::ALL.iter().filter(|by| is_told(by)).count() > 1
+}
+
 const REASON: &str = "Reason";
 const MEANS: &str = "What it means";
 const CULPRIT: &str = "Whose fault";
 const CLAUSE: &str = "Clause";
 
 /// Every section, in the order in which a connection can come to it.
-const SECTIONS: [Section; 8] = [
+const SECTIONS: [Section; 9] = [
     Section {
         id: "head",
         title: "A request head that cannot be read",
@@ -123,8 +129,15 @@ const SECTIONS: [Section; 8] = [
         has: |row| {
             let is_codecs = matches!(row.fault, Fault::Head(_) | Fault::Target(_) | Fault::Body(_))
                 || matches!(row.fault, Fault::Handshake(_));
-            row.fault.ends() == Ends::Request && !is_codecs
+            row.fault.ends() == Ends::Request && !is_codecs && !is_told_later(row)
         },
+    },
+    Section {
+        id: "later",
+        title: "What was granted once, and is not any more",
+        words: "A request is answered. Who was let in before is told, too: when it says something \
+                over a WebSocket, or when its token is gone from a file that was read anew.",
+        has: is_told_later,
     },
     Section {
         id: "websocket",

@@ -2,6 +2,7 @@
 
 use pushscope::access::{Access, Tokens};
 use pushscope::engine::Config;
+use pushscope::fault::{Fault, Protocol, Told};
 use pushscope::host::Hosts;
 use pushscope::id::Kind;
 use pushscope::limits;
@@ -88,14 +89,17 @@ fn a_page_may_be_allowed_to_show_a_token() {
 fn who_may_not_publish_may_listen_over_a_websocket_and_is_closed_when_speaking() {
     for (channel, target) in [("n", "/c/n/ws"), ("n", "/webSocket/n"), ("asset", "/ws/asset")] {
         let mut world = world(&["publisher"], &[]);
-        for (name, token, reason) in
-            [("silent", "", "token_missing"), ("other", "?token=wrong", "token_refused")]
+        for (name, token, fault) in
+            [("silent", "", Fault::TokenMissing), ("other", "?token=wrong", Fault::TokenRefused)]
         {
+            let Told::Close(code) = fault.row().told(Protocol::Push(Kind::WebSocket)) else {
+                panic!("the table has no word for {fault:?}")
+            };
             world.tell(name, request(Kind::WebSocket, &format!("{target}{token}")));
             assert!(text(&world, name).starts_with("HTTP/1.1 101 "), "{target}");
             // Two in one piece: what comes behind the first is not looked at.
             world.tell(name, [masked(0x81, b"hello"), masked(0x81, b"again")].concat());
-            let close = [&1008_u16.to_be_bytes()[..], reason.as_bytes()].concat();
+            let close = [&code.as_u16().to_be_bytes()[..], fault.row().name.as_bytes()].concat();
             assert_eq!(told(&world, name), [(0x88, close)], "{target}");
             assert!(world.is_over(name));
         }
@@ -134,11 +138,12 @@ fn whose_token_is_gone_is_told_and_closed() {
         assert_eq!(world.subscribers("news"), 1, "{kind:?}");
         assert!(world.is_over("leaves"), "{kind:?}");
         let said = text(&world, "leaves");
-        match kind {
-            Kind::LongPoll => assert!(said.starts_with("HTTP/1.1 403 "), "{said}"),
-            Kind::WebSocket => assert!(said.ends_with("token_refused"), "{said}"),
+        match Fault::TokenRefused.row().told(Protocol::Push(kind)) {
+            Told::Status(status) => assert!(said.starts_with(&format!("HTTP/1.1 {status} "))),
+            Told::Close(_) => assert!(said.ends_with("token_refused"), "{said}"),
             // A stream that is cut short does not look whole: who comes back is told why.
-            _ => assert!(!said.ends_with("\r\n0\r\n\r\n"), "{kind:?}: {said}"),
+            Told::Cut => assert!(!said.ends_with("\r\n0\r\n\r\n"), "{kind:?}: {said}"),
+            other => panic!("the table has {other:?} for {kind:?}"),
         }
         assert!(!world.is_over("stays"), "{kind:?}");
         world.tell("again", request(kind, &target("old-token")));
