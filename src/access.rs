@@ -7,6 +7,7 @@
 //! As long as no token lets do something, anybody may. A token that is to let do both stands in
 //! both lists.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::hint::black_box;
 
@@ -83,7 +84,7 @@ impl Access {
     }
 
     /// Whether nothing needs a token.
-    pub const fn is_open(&self) -> bool {
+    pub fn is_open(&self) -> bool {
         self.publish.is_empty() && self.subscribe.is_empty()
     }
 
@@ -101,17 +102,19 @@ impl Access {
     /// [`Fault::TokenMissing`], [`Fault::TokenRefused`], [`Fault::TokenRepeated`].
     pub fn admit(&self, ask: &Ask, head: &Head<'_, '_>) -> Result<Option<Pass>, Fault> {
         let Some(right) = Right::of(ask).filter(|_| !self.is_open()) else { return Ok(None) };
-        let pass = Pass { right, shown: shown(head)? };
-        self.renew(&pass)?;
-        Ok(Some(pass))
+        let shown = shown(head)?;
+        self.check(right, shown.as_ref(), Tokens::admit)?;
+        Ok(Some(Pass { right, shown }))
     }
 
-    /// Whether what was let in once would be let in now.
+    /// Whether what was let in once would be let in now. Whoever is there is looked up when the
+    /// tokens are others: thousands at once, who have not asked and learn nothing of how long it
+    /// takes.
     ///
     /// # Errors
     /// [`Fault::TokenMissing`], [`Fault::TokenRefused`].
     pub fn renew(&self, pass: &Pass) -> Result<(), Fault> {
-        self.check(pass.right, pass.shown.as_ref())
+        self.check(pass.right, pass.shown.as_ref(), Tokens::have)
     }
 
     /// Whether whoever was let in may change something, too.
@@ -119,15 +122,20 @@ impl Access {
     /// # Errors
     /// [`Fault::TokenMissing`], [`Fault::TokenRefused`].
     pub fn may_publish(&self, pass: Option<&Pass>) -> Result<(), Fault> {
-        self.check(Right::Publish, pass.and_then(|pass| pass.shown.as_ref()))
+        self.check(Right::Publish, pass.and_then(|pass| pass.shown.as_ref()), Tokens::admit)
     }
 
-    fn check(&self, right: Right, shown: Option<&Digest>) -> Result<(), Fault> {
+    fn check(
+        &self,
+        right: Right,
+        shown: Option<&Digest>,
+        is_one: fn(&Tokens, &Digest) -> bool,
+    ) -> Result<(), Fault> {
         let tokens = self.tokens(right);
         match shown {
             _ if tokens.is_empty() => Ok(()),
             None => Err(Fault::TokenMissing),
-            Some(shown) if is_among(shown, tokens.digests.iter()) => Ok(()),
+            Some(shown) if is_one(tokens, shown) => Ok(()),
             Some(_) => Err(Fault::TokenRefused),
         }
     }
@@ -175,25 +183,32 @@ fn bearer(credentials: &[u8]) -> Option<&[u8]> {
 /// Tokens that let do the same.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Tokens {
-    digests: Vec<Digest>,
+    digests: BTreeSet<Digest>,
 }
 
 impl Tokens {
     /// Adds one; a second time it changes nothing.
     pub fn add(&mut self, token: &str) {
-        let digest = Digest::of(token.as_bytes());
-        if !is_among(&digest, self.digests.iter()) {
-            self.digests.push(digest);
-        }
+        self.digests.insert(Digest::of(token.as_bytes()));
+    }
+
+    /// Whether what somebody shows is one of them, in a time that tells nothing but how many.
+    fn admit(&self, shown: &Digest) -> bool {
+        is_among(shown, self.digests.iter())
+    }
+
+    /// The same, looked up.
+    fn have(&self, shown: &Digest) -> bool {
+        self.digests.contains(shown)
     }
 
     /// How many they are.
-    pub const fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.digests.len()
     }
 
     /// Whether there is none.
-    pub const fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.digests.is_empty()
     }
 }
@@ -203,7 +218,7 @@ impl Tokens {
 /// Whoever wanted another text of the same digest would have to find a second preimage, which is as
 /// far away as guessing. Making it takes a time that tells how long the given text is, and nothing
 /// of the tokens that there are, not even their length.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Digest([u8; DIGEST_BYTES]);
 
 impl Digest {

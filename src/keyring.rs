@@ -176,8 +176,6 @@ fn open_file(path: &Path, tokens: &mut Tokens) -> Result<Metadata, Vec<KeyError>
     for (number, line) in lines {
         count += 1;
         match check(line) {
-            // Each is compared with all before it: too many are refused by the caller, soon.
-            Ok(()) if tokens.len() > limits::TOKENS_MAX => break,
             Ok(()) => tokens.add(line),
             Err(why) => errors.push(KeyError { place: format!("{place}:{number}"), why }),
         }
