@@ -5,9 +5,9 @@
 //! whole: a rule that says nothing would let in everybody.
 
 use std::fmt;
-use std::fs::{self, Metadata};
-use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::fs::{File, Metadata};
+use std::io::{self, Read};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::access::{Access, Tokens};
@@ -160,16 +160,14 @@ impl std::error::Error for KeyError {}
 fn open_file(path: &Path, tokens: &mut Tokens) -> Result<Metadata, Vec<KeyError>> {
     let place = path.display().to_string();
     let refused = |why| vec![KeyError { place: place.clone(), why }];
-    let file = fs::metadata(path).map_err(|error| refused(Why::Unreadable(error)))?;
-    // To open a pipe could take for ever.
-    if !file.is_file() {
+    // To open a pipe could take for ever otherwise.
+    let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path);
+    let file = file.map_err(|error| refused(Why::Unreadable(error)))?;
+    let about = file.metadata().map_err(|error| refused(Why::Unreadable(error)))?;
+    if !about.is_file() {
         return Err(refused(Why::NoFile));
     }
-    if file.len() > limits::TOKEN_FILE_BYTES_MAX as u64 {
-        return Err(refused(Why::TooLong));
-    }
-    let content = fs::read(path).map_err(|error| refused(Why::Unreadable(error)))?;
-    let content = String::from_utf8(content).map_err(|_| refused(Why::NotUtf8))?;
+    let content = content(file).map_err(refused)?;
     let lines = (1_u32..).zip(content.lines().map(str::trim));
     let lines = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
     let (mut count, mut errors) = (0_u32, Vec::new());
@@ -183,7 +181,18 @@ fn open_file(path: &Path, tokens: &mut Tokens) -> Result<Metadata, Vec<KeyError>
     if count == 0 {
         errors.push(KeyError { place, why: Why::Empty });
     }
-    if errors.is_empty() { Ok(file) } else { Err(errors) }
+    if errors.is_empty() { Ok(about) } else { Err(errors) }
+}
+
+/// All that a file says, however short it claims to be.
+fn content(file: impl Read) -> Result<String, Why> {
+    let mut content = Vec::new();
+    let most = limits::TOKEN_FILE_BYTES_MAX as u64;
+    file.take(most + 1).read_to_end(&mut content).map_err(Why::Unreadable)?;
+    if content.len() as u64 > most {
+        return Err(Why::TooLong);
+    }
+    String::from_utf8(content).map_err(|_| Why::NotUtf8)
 }
 
 /// Whether this can be a token: what RFC 6750 §2.1 calls a b64token, neither short nor long.
@@ -199,6 +208,8 @@ const OTHERS_READ: u32 = 0o044;
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::access::Right;
 
@@ -244,6 +255,12 @@ mod tests {
         assert_eq!(opened.access.tokens(Right::Publish).len(), 3);
         assert_eq!(opened.access.tokens(Right::Subscribe).len(), 0);
         assert_eq!(opened.warnings, [""; 0]);
+    }
+
+    /// Such as those of `/proc`: their length is 0.
+    #[test]
+    fn a_file_is_read_no_further_than_a_list_of_tokens_may_go() {
+        assert!(matches!(content(io::repeat(b'#')), Err(Why::TooLong)));
     }
 
     #[test]
