@@ -29,8 +29,9 @@ pub(super) struct Serve {
     ///
     /// close ends the connection with a reason, and the cursor brings the client back. The others
     /// leave it behind until its queue has run dry: oldest goes on where it was, newest with what
-    /// comes next, latest with the latest message alone; a gap tells how many were dropped. A bare
-    /// WebSocket, which cannot be told of a gap, is closed. Clients choose with ?slow=.
+    /// comes next, latest with the latest message alone; a gap tells how many were dropped. Who
+    /// cannot be told of a gap, such as a bare WebSocket, is closed. What is said last holds.
+    /// Clients choose with ?slow=.
     #[arg(long, value_name = "[MECHANISM=]POLICY", env = "PUSHSCOPE_SLOW", hide_env = true)]
     #[arg(value_parser = value::slow, value_delimiter = ',')]
     slow: Vec<Slow>,
@@ -97,7 +98,7 @@ impl Serve {
     }
 }
 
-/// What is done about slow readers: what is said last goes before what was said of all.
+/// What is done about slow readers: what is said last holds.
 fn policies(said: &[Slow]) -> Policies {
     let mut policies = Policies::default();
     for Slow { kinds, policy } in said {
