@@ -306,8 +306,7 @@ impl Line {
         self.lose(scene);
     }
 
-    /// Whether the connection may be ended by the server without a word: something has been done
-    /// to it that its reader did not do, or its reader does things badly.
+    /// What it was told is wrong.
     fn panics(&self, wrong: &str) -> ! {
         panic!("client {}: {wrong}", self.number)
     }

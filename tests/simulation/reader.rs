@@ -174,8 +174,8 @@ impl Reader {
             return false;
         }
         match self.state {
-            State::Head | State::Over => true,
-            State::Frames => self.frames.is_at_boundary(),
+            // What is left of a frame is in `rest`.
+            State::Head | State::Over | State::Frames => true,
             State::Content => {
                 !self.is_told_end
                     && matches!(self.framing, Framing::ChunkSize | Framing::UntilClose)

@@ -113,10 +113,8 @@ fn spoiled(dice: &mut Dice, is_new: bool) -> Vec<u8> {
         0 if !is_new => frame(dice, 0x81, b"hostile"),
         1 if !is_new => frame(dice, 0x80, b""),
         2 => {
-            let mut bytes = format!("GET /c/zz/ws HTTP/1.1\r\nHost: h\r\n{UPGRADE}\r\n");
-            bytes.push_str("\r\n");
-            let mut bytes = bytes.into_bytes();
-            bytes.truncate(bytes.len() - 2);
+            let head = format!("GET /c/zz/ws HTTP/1.1\r\nHost: h\r\n{UPGRADE}\r\n");
+            let mut bytes = head.into_bytes();
             let count = dice.below(4);
             bytes.extend((0..count).flat_map(|_| frame(dice, 0x81, b"hostile")));
             bytes

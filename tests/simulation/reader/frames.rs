@@ -10,11 +10,6 @@ pub(super) struct Frames {
 }
 
 impl Frames {
-    /// Whether the connection may end here.
-    pub(super) const fn is_at_boundary(&self) -> bool {
-        true
-    }
-
     /// Takes the next frame from `rest`; whether there was one.
     pub(super) fn hear(
         &mut self,
