@@ -1,5 +1,7 @@
 //! The bounds that a flag may set: one row each, from which flags, help and lists are made.
 
+use Measure::{Bytes, Count, Time};
+
 use super as limits;
 use crate::clock::SECOND_US;
 
@@ -74,18 +76,18 @@ impl Setting {
     pub fn get(&self, limits: &Limits) -> u64 {
         let mut limits = *limits;
         match self.measure {
-            Measure::Bytes(place) | Measure::Count(place) => *place(&mut limits) as u64,
-            Measure::Time(place) => *place(&mut limits),
+            Bytes(place) | Count(place) => *place(&mut limits) as u64,
+            Time(place) => *place(&mut limits),
         }
     }
 
     /// Sets it; whoever does has looked at [`Setting::least`] and [`Setting::most`].
     pub fn set(&self, limits: &mut Limits, value: u64) {
         match self.measure {
-            Measure::Bytes(place) | Measure::Count(place) => {
+            Bytes(place) | Count(place) => {
                 *place(limits) = usize::try_from(value).unwrap_or(usize::MAX);
             }
-            Measure::Time(place) => *place(limits) = value,
+            Time(place) => *place(limits) = value,
         }
     }
 }
@@ -188,69 +190,49 @@ impl Default for Limits {
 /// Every bound that a flag may set.
 #[rustfmt::skip]
 pub const SETTINGS: &[Setting] = &[
-    bytes("head_bytes_max", |limits| &mut limits.head_bytes_max, KIB, HEAD_MOST, "Bytes of a request head; beyond: 431"),
-    bytes("target_bytes_max", |limits| &mut limits.target_bytes_max, 64, HEAD_MOST, "Bytes of a request target; beyond: 414"),
-    count("fields_max", |limits| &mut limits.fields_max, 8, limits::FIELDS_MAX as u64, "Field lines of a request head; beyond: 431"),
-    bytes("body_bytes_max", |limits| &mut limits.body_bytes_max, 0, GIB, "Bytes of a request's content; beyond: 413; 0 is as many as a message may have"),
-    bytes("message_bytes_max", |limits| &mut limits.message_bytes_max, 1, GIB, "Bytes of the longest message; beyond: 413, or close code 1009"),
-    bytes("frame_bytes_max", |limits| &mut limits.frame_bytes_max, 0, GIB, "Payload bytes of a WebSocket frame; beyond: 1009; 0 is as many as a message may have"),
-    count("fragments_max", |limits| &mut limits.fragments_max, 1, MANY, "Fragments of a WebSocket message; beyond: 1008"),
-    time("head_us_max", |limits| &mut limits.head_us_max, 1, DAY_US, "Time for a whole request head; beyond: 408"),
-    time("body_pause_us_max", |limits| &mut limits.body_pause_us_max, 1, DAY_US, "Time between two pieces of a request's content; beyond: 408"),
-    bytes("body_bytes_per_s_min", |limits| &mut limits.body_bytes_per_s_min, 1, GIB, "Bytes a second that content must bring after that time; slower: 408"),
-    time("keep_alive_us_max", |limits| &mut limits.keep_alive_us_max, 1, DAY_US, "Time for which a kept-alive connection may stay silent"),
-    count("requests_max", |limits| &mut limits.requests_max, 0, u16::MAX as u64, "Requests of one connection, of which the last is told so; 0 is no bound"),
-    count("connections_max", |limits| &mut limits.connections_max, 0, MANY, "Connections in all; beyond, idle ones give way, else who comes waits; 0 is 64 below the limit of descriptors"),
-    count("connections_per_address_max", |limits| &mut limits.connections_per_address_max, 0, MANY, "Connections of one IP address; beyond: 429; 0 is no bound"),
-    count("publishes_per_s_max", |limits| &mut limits.publishes_per_s_max, 0, MANY, "Messages a second that one IP address may publish; beyond: 429, or 1008; 0 is no bound"),
-    count("channels_max", |limits| &mut limits.channels_max, 1, MANY, "Channels; beyond, the longest idle one without subscribers is forgotten, else 503"),
-    bytes("channel_bytes_max", |limits| &mut limits.channel_bytes_max, 1, KIB, "Bytes of a channel's name; beyond: 400"),
-    count("history_messages_max", |limits| &mut limits.history_messages_max, 0, MANY, "Messages kept per channel"),
-    bytes("history_bytes_max", |limits| &mut limits.history_bytes_max, 0, GIB, "Bytes of messages kept per channel; the newest is kept whatever its size"),
-    time("history_us_max", |limits| &mut limits.history_us_max, 0, YEARS_US, "For how long a message is kept"),
-    bytes("history_all_bytes_max", |limits| &mut limits.history_all_bytes_max, 0, 64 * GIB, "Bytes of messages kept in all channels; beyond, the longest idle channel forgets first"),
-    time("park_us", |limits| &mut limits.park_us, 0, DAY_US, "Time for which a long poll is parked, unless it asks otherwise"),
-    time("park_us_max", |limits| &mut limits.park_us_max, 0, DAY_US, "The longest park that `?timeout=` may ask for"),
-    time("heartbeat_us", |limits| &mut limits.heartbeat_us, 0, DAY_US, "Silence of a stream before a heartbeat; 0 is never"),
-    time("ping_us", |limits| &mut limits.ping_us, 0, DAY_US, "Silence of a WebSocket before a ping; 0 is never"),
-    time("pong_us_max", |limits| &mut limits.pong_us_max, 1, DAY_US, "Time for an answer to a ping, from the first that has none; beyond: 1011"),
-    time("close_us_max", |limits| &mut limits.close_us_max, 1, DAY_US, "Time for the peer's half of a WebSocket's closing handshake"),
-    bytes("queue_soft_bytes", |limits| &mut limits.queue_soft_bytes, 1, GIB, "Bytes queued for one connection that make a slow reader of it, after the time of --queue-soft-s-max"),
-    time("queue_soft_us_max", |limits| &mut limits.queue_soft_us_max, 0, DAY_US, "Time for which so much may be queued before a slow reader is closed"),
-    bytes("queue_bytes_max", |limits| &mut limits.queue_bytes_max, 1, GIB, "Bytes queued for one connection that make a slow reader of it at once"),
-    bytes("queue_all_bytes_max", |limits| &mut limits.queue_all_bytes_max, 1, 64 * GIB, "Bytes queued for all connections; beyond, the longest queue is closed"),
-    time("stall_us_max", |limits| &mut limits.stall_us_max, 1, DAY_US, "Time in which queued bytes must make some progress; beyond: closed"),
-    time("drain_us_max", |limits| &mut limits.drain_us_max, 0, DAY_US, "Time for clients to leave after SIGTERM; a second one does not wait"),
+    setting("head_bytes_max", Bytes(|limits| &mut limits.head_bytes_max), KIB, HEAD_MOST, "Bytes of a request head; beyond: 431"),
+    setting("target_bytes_max", Bytes(|limits| &mut limits.target_bytes_max), 64, HEAD_MOST, "Bytes of a request target; beyond: 414"),
+    setting("fields_max", Count(|limits| &mut limits.fields_max), 8, limits::FIELDS_MAX as u64, "Field lines of a request head; beyond: 431"),
+    setting("body_bytes_max", Bytes(|limits| &mut limits.body_bytes_max), 0, GIB, "Bytes of a request's content; beyond: 413; 0 is as many as a message may have"),
+    setting("message_bytes_max", Bytes(|limits| &mut limits.message_bytes_max), 1, GIB, "Bytes of the longest message; beyond: 413, or close code 1009"),
+    setting("frame_bytes_max", Bytes(|limits| &mut limits.frame_bytes_max), 0, GIB, "Payload bytes of a WebSocket frame; beyond: 1009; 0 is as many as a message may have"),
+    setting("fragments_max", Count(|limits| &mut limits.fragments_max), 1, MANY, "Fragments of a WebSocket message; beyond: 1008"),
+    setting("head_us_max", Time(|limits| &mut limits.head_us_max), 1, DAY_US, "Time for a whole request head; beyond: 408"),
+    setting("body_pause_us_max", Time(|limits| &mut limits.body_pause_us_max), 1, DAY_US, "Time between two pieces of a request's content; beyond: 408"),
+    setting("body_bytes_per_s_min", Bytes(|limits| &mut limits.body_bytes_per_s_min), 1, GIB, "Bytes a second that content must bring after that time; slower: 408"),
+    setting("keep_alive_us_max", Time(|limits| &mut limits.keep_alive_us_max), 1, DAY_US, "Time for which a kept-alive connection may stay silent"),
+    setting("requests_max", Count(|limits| &mut limits.requests_max), 0, u16::MAX as u64, "Requests of one connection, of which the last is told so; 0 is no bound"),
+    setting("connections_max", Count(|limits| &mut limits.connections_max), 0, MANY, "Connections in all; beyond, idle ones give way, else who comes waits; 0 is 64 below the limit of descriptors"),
+    setting("connections_per_address_max", Count(|limits| &mut limits.connections_per_address_max), 0, MANY, "Connections of one IP address; beyond: 429; 0 is no bound"),
+    setting("publishes_per_s_max", Count(|limits| &mut limits.publishes_per_s_max), 0, MANY, "Messages a second that one IP address may publish; beyond: 429, or 1008; 0 is no bound"),
+    setting("channels_max", Count(|limits| &mut limits.channels_max), 1, MANY, "Channels; beyond, the longest idle one without subscribers is forgotten, else 503"),
+    setting("channel_bytes_max", Bytes(|limits| &mut limits.channel_bytes_max), 1, KIB, "Bytes of a channel's name; beyond: 400"),
+    setting("history_messages_max", Count(|limits| &mut limits.history_messages_max), 0, MANY, "Messages kept per channel"),
+    setting("history_bytes_max", Bytes(|limits| &mut limits.history_bytes_max), 0, GIB, "Bytes of messages kept per channel; the newest is kept whatever its size"),
+    setting("history_us_max", Time(|limits| &mut limits.history_us_max), 0, YEARS_US, "For how long a message is kept"),
+    setting("history_all_bytes_max", Bytes(|limits| &mut limits.history_all_bytes_max), 0, 64 * GIB, "Bytes of messages kept in all channels; beyond, the longest idle channel forgets first"),
+    setting("park_us", Time(|limits| &mut limits.park_us), 0, DAY_US, "Time for which a long poll is parked, unless it asks otherwise"),
+    setting("park_us_max", Time(|limits| &mut limits.park_us_max), 0, DAY_US, "The longest park that `?timeout=` may ask for"),
+    setting("heartbeat_us", Time(|limits| &mut limits.heartbeat_us), 0, DAY_US, "Silence of a stream before a heartbeat; 0 is never"),
+    setting("ping_us", Time(|limits| &mut limits.ping_us), 0, DAY_US, "Silence of a WebSocket before a ping; 0 is never"),
+    setting("pong_us_max", Time(|limits| &mut limits.pong_us_max), 1, DAY_US, "Time for an answer to a ping, from the first that has none; beyond: 1011"),
+    setting("close_us_max", Time(|limits| &mut limits.close_us_max), 1, DAY_US, "Time for the peer's half of a WebSocket's closing handshake"),
+    setting("queue_soft_bytes", Bytes(|limits| &mut limits.queue_soft_bytes), 1, GIB, "Bytes queued for one connection that make a slow reader of it, after the time of --queue-soft-s-max"),
+    setting("queue_soft_us_max", Time(|limits| &mut limits.queue_soft_us_max), 0, DAY_US, "Time for which so much may be queued before a slow reader is closed"),
+    setting("queue_bytes_max", Bytes(|limits| &mut limits.queue_bytes_max), 1, GIB, "Bytes queued for one connection that make a slow reader of it at once"),
+    setting("queue_all_bytes_max", Bytes(|limits| &mut limits.queue_all_bytes_max), 1, 64 * GIB, "Bytes queued for all connections; beyond, the longest queue is closed"),
+    setting("stall_us_max", Time(|limits| &mut limits.stall_us_max), 1, DAY_US, "Time in which queued bytes must make some progress; beyond: closed"),
+    setting("drain_us_max", Time(|limits| &mut limits.drain_us_max), 0, DAY_US, "Time for clients to leave after SIGTERM; a second one does not wait"),
 ];
 
-const fn bytes(
+const fn setting(
     name: &'static str,
-    place: fn(&mut Limits) -> &mut usize,
+    measure: Measure,
     least: u64,
     most: u64,
     help: &'static str,
 ) -> Setting {
-    Setting { name, measure: Measure::Bytes(place), least, most, help }
-}
-
-const fn count(
-    name: &'static str,
-    place: fn(&mut Limits) -> &mut usize,
-    least: u64,
-    most: u64,
-    help: &'static str,
-) -> Setting {
-    Setting { name, measure: Measure::Count(place), least, most, help }
-}
-
-const fn time(
-    name: &'static str,
-    place: fn(&mut Limits) -> &mut u64,
-    least: u64,
-    most: u64,
-    help: &'static str,
-) -> Setting {
-    Setting { name, measure: Measure::Time(place), least, most, help }
+    Setting { name, measure, least, most, help }
 }
 
 const KIB: u64 = 1024;
