@@ -96,7 +96,7 @@ impl Engine {
             }
         }
         if matches!(conn.lag, Lag::Long(_))
-            && conn.queue.bytes() < self.turn.limits.queue_soft_bytes as u64
+            && conn.queue.weight() < self.turn.limits.queue_soft_bytes as u64
         {
             conn.lag = Lag::Level;
         }

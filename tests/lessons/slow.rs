@@ -318,6 +318,25 @@ fn a_queue_that_stays_long_is_closed() {
     }
 }
 
+/// Short messages are long for what keeps them apart: a few bytes that leave change nothing.
+#[test]
+fn a_long_queue_of_short_messages_stays_long_while_bytes_trickle_out() {
+    for kind in streaming() {
+        let mut world = World::with(Limits { stall_us_max: 60 * SECOND_US, ..bounded() });
+        let slow = Client::open(&mut world, kind, "news", "latest");
+        world.narrow(&slow.name, 0);
+        for _ in 0..=SOFT_BYTES / 256 + 1 {
+            world.publish("news", "a");
+        }
+        let queued = world.conn(&slow.name).expect("it has time").queue.bytes();
+        assert!(queued < SOFT_BYTES as u64, "{kind:?}: {queued}");
+        world.advance(world.limits.queue_soft_us_max / 2);
+        world.widen(&slow.name, 1);
+        world.advance(world.limits.queue_soft_us_max / 2);
+        assert_eq!(world.subscribers("news"), 0, "{kind:?}: a byte has made it short");
+    }
+}
+
 #[test]
 fn the_longest_queue_gives_way_when_all_are_too_long() {
     for kind in streaming() {
