@@ -32,7 +32,7 @@ impl Engine {
                 if conn.is_blocked() || conn.lag != Lag::Level {
                     match Feed::of(conn, &batch, &self.turn.limits) {
                         Feed::Give => {}
-                        Feed::Watch => self.leaving.push((token.index, Leave::Long)),
+                        Feed::Long => self.leaving.push((token.index, Leave::Long)),
                         Feed::Pass => continue,
                         Feed::Close => {
                             self.leaving.push((token.index, Leave::Slow));
@@ -70,14 +70,14 @@ impl Engine {
                 Leave::Done => self.done(index),
                 Leave::Close => self.close(index),
                 Leave::Slow => self.end_slow(index, Fault::QueueFull),
-                Leave::Long => self.watch(index),
+                Leave::Long => self.note_long(index),
             }
         }
         self.leaving = leaving;
     }
 
     /// From now on its queue may be long for so long, and no longer.
-    fn watch(&mut self, index: u32) {
+    fn note_long(&mut self, index: u32) {
         let Some(conn) = self.conns.get_mut(index as usize) else { return };
         conn.lag = Lag::Long(self.turn.now.at);
         self.arm(index);

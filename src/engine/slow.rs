@@ -17,7 +17,7 @@ pub(super) enum Feed {
     /// It gets it, as everybody.
     Give,
     /// It gets it, and its queue is long from now on.
-    Watch,
+    Long,
     /// It is behind: the log keeps it.
     Pass,
     /// It is closed.
@@ -43,7 +43,7 @@ impl Feed {
             return Self::Pass;
         }
         let is_long = bytes >= limits.queue_soft_bytes as u64 && conn.lag == Lag::Level;
-        if is_long { Self::Watch } else { Self::Give }
+        if is_long { Self::Long } else { Self::Give }
     }
 }
 
