@@ -19,7 +19,7 @@ impl Engine {
     }
 
     /// Whether one more connection from there would be refused.
-    pub fn is_crowded(&self, address: PeerAddress) -> bool {
+    pub fn would_refuse(&self, address: PeerAddress) -> bool {
         self.addresses.is_full(address, &self.turn.limits)
     }
 

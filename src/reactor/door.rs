@@ -54,7 +54,7 @@ impl Reactor {
     /// Somebody has come; `replaced` gives way unless they are refused.
     fn enter(&mut self, stream: TcpStream, peer: SocketAddr, replaced: Option<Token>) {
         let address = address(peer.ip());
-        if let Some(token) = replaced.filter(|_| !self.engine.is_crowded(address)) {
+        if let Some(token) = replaced.filter(|_| !self.engine.would_refuse(address)) {
             self.give_way(token);
         }
         let Some(token) = self.engine.open() else {

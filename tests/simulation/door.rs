@@ -49,7 +49,7 @@ impl World {
 
     fn enter(&mut self, number: usize, replaced: Option<Token>) {
         let address = self.address(number);
-        if let Some(token) = replaced.filter(|_| !self.engine.is_crowded(address)) {
+        if let Some(token) = replaced.filter(|_| !self.engine.would_refuse(address)) {
             self.give_way(token);
         }
         let token = self.engine.open().expect("a slab has room");
