@@ -26,20 +26,18 @@ impl Engine {
     /// The peer's address is known: what it may do is counted there. One connection too many is
     /// told so, and lingers until it has heard it; where too many do, the oldest goes.
     pub fn locate(&mut self, token: Token, address: PeerAddress) {
-        let (limits, now) = (self.turn.limits, self.turn.now.at);
-        if self.conn(token).is_none() {
+        let Some(conn) = self.conns.get_mut(token.index as usize) else { return };
+        if conn.generation != token.generation {
             return;
         }
-        let entered = self.addresses.enter(address, &limits, now);
-        while self.refused.len() >= limits::REFUSED_MAX
-            && let Some(oldest) = self.refused.pop_front()
-        {
-            self.vanish(oldest.index, Farewell::Close);
-        }
-        let Some(conn) = self.conn_mut(token) else { return };
-        match entered {
+        match self.addresses.enter(address, &self.turn.limits, self.turn.now.at) {
             Ok(key) => conn.address = key,
             Err(full) => {
+                if self.refused.len() >= limits::REFUSED_MAX
+                    && let Some(oldest) = self.refused.pop_front()
+                {
+                    self.vanish(oldest.index, Farewell::Close);
+                }
                 self.refused.push_back(token);
                 // Those who wait for the end of the turn would make room for each other unheard.
                 self.crowded |= self.refused.len() >= limits::REFUSED_MAX;

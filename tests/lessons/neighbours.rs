@@ -59,6 +59,11 @@ fn the_refused_make_room_for_each_other_and_all_are_told() {
     }
     world.turn();
     assert!(world.engine.len() <= 1 + limits::REFUSED_MAX, "{} linger", world.engine.len());
+    // Who is let in takes none of their places.
+    let lingering = world.engine.len();
+    world.come("there", THERE);
+    world.turn();
+    assert_eq!(world.engine.len(), lingering + 1);
     for name in &out {
         assert_eq!(answers(world.said(name))[0].status, 429, "{name}");
     }
