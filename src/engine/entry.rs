@@ -9,7 +9,6 @@ use crate::cost::{Account, Bytes, Owner};
 use crate::fault::Fault;
 use crate::id::Token;
 use crate::limits;
-use crate::mech::mould::Why;
 use crate::route::{Ask, Refusal};
 
 impl Engine {
@@ -48,10 +47,9 @@ impl Engine {
 
     /// A connection is gone from its address.
     pub(super) fn depart(&mut self, token: Token) {
-        let (limits, now) = (self.turn.limits, self.turn.now.at);
         let Some(conn) = self.conns.get_mut(token.index as usize) else { return };
         if let Some(key) = conn.address.take() {
-            self.addresses.leave(key, &limits, now);
+            self.addresses.leave(key, &self.turn.limits, self.turn.now.at);
         }
         // They are few.
         self.refused.retain(|refused| *refused != token);
@@ -134,27 +132,15 @@ impl Engine {
     /// What is asked for, if it publishes no faster than its address may.
     pub(super) fn within_rate(&mut self, index: u32, ask: Ask) -> Result<Ask, Refusal> {
         if ask.owner() == Owner::Publish {
-            self.publishes(index)?;
+            self.count_publish(index)?;
         }
         Ok(ask)
     }
 
-    /// Whether a mechanism's peer says more than its address may: then that was its last word, for
-    /// no answer would tell which of its messages are not published.
-    pub(super) fn is_too_fast(&mut self, index: u32) -> bool {
-        let published = self.publishes(index);
-        if let Err(fault) = published {
-            self.end(index, Why::Fault(fault));
-        }
-        published.is_err()
-    }
-
-    /// The connection's address publishes a message.
-    fn publishes(&mut self, index: u32) -> Result<(), Fault> {
-        let (limits, now) = (self.turn.limits, self.turn.now.at);
-        let key = self.conns.get(index as usize).and_then(|conn| conn.address);
-        match key {
-            Some(key) => Ok(self.addresses.publish(key, &limits, now)?),
+    /// Counts a message that the connection's address publishes, if it may.
+    pub(super) fn count_publish(&mut self, index: u32) -> Result<(), Fault> {
+        match self.conns.get(index as usize).and_then(|conn| conn.address) {
+            Some(key) => Ok(self.addresses.publish(key, &self.turn.limits, self.turn.now.at)?),
             None => Ok(()),
         }
     }

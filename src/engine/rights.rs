@@ -69,10 +69,12 @@ impl Engine {
         Ok(ask)
     }
 
-    /// Whether what a client says over its WebSocket may be taken.
-    pub(super) fn may_say(&self, index: u32) -> Result<(), Fault> {
+    /// Whether what a client says over its WebSocket may be taken. If not, that was its last word:
+    /// no answer would tell which of its messages are not published.
+    pub(super) fn may_say(&mut self, index: u32) -> Result<(), Fault> {
         let pass = self.conns.get(index as usize).and_then(|conn| conn.pass.as_deref());
-        self.permits.access.may_publish(pass)
+        self.permits.access.may_publish(pass)?;
+        self.count_publish(index)
     }
 
     /// Other tokens are good from now on. Whoever was let in by one that is no more is told, and
