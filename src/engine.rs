@@ -195,7 +195,7 @@ impl Engine {
                 bounds: head::Bounds::from(&config.limits),
                 acts: Vec::new(),
             },
-            permits: Permits::new(&config),
+            permits: Permits::new(config.hosts, config.origins, config.access),
             timers: Timers::default(),
             received: ReceivedTable::default(),
             online: Census::default(),

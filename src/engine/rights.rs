@@ -1,6 +1,6 @@
 //! Who is let in: by which name a request calls, from whose page, and with which token.
 
-use super::{Config, Engine};
+use super::Engine;
 use crate::access::{Access, Right};
 use crate::answer::Manner;
 use crate::api::Mode;
@@ -23,8 +23,7 @@ pub(super) struct Permits {
 
 impl Permits {
     /// As the server is set.
-    pub(super) fn new(config: &Config) -> Self {
-        let Config { hosts, origins, access, .. } = config.clone();
+    pub(super) const fn new(hosts: Hosts, origins: Origins, access: Access) -> Self {
         Self { hosts, origins, access }
     }
 
