@@ -104,10 +104,12 @@ impl Engine {
         }
         let slots = self.conns.capacity();
         if slots > limits::SLOTS_SPARE && self.conns.len() < slots / 8 {
-            // Up to the last slot that is taken.
+            // Up to the last slot that is taken, which may stay as long as it likes.
             self.conns.shrink_to_fit();
-            self.idle.shrink_to(2 * limits::TIMERS_SPARE);
-            self.timers.shrink();
+            if self.conns.capacity() < slots {
+                self.idle.shrink_to(2 * limits::TIMERS_SPARE);
+                self.timers.shrink();
+            }
         }
     }
 
