@@ -54,13 +54,11 @@ impl Engine {
             conn.blocked = now;
         }
         // Nothing waits for most of them: this is looked at once per delivery.
-        let catches_up = conn.lag != Lag::Level && conn.queue.is_empty();
-        let counts = conn.counted > 0 || !conn.queue.is_empty();
-        if catches_up {
+        if conn.lag != Lag::Level && conn.queue.is_empty() {
             // In the next turn: the others have theirs.
             self.hungry.push(token);
         }
-        if counts {
+        if conn.counted > 0 || !conn.queue.is_empty() {
             self.count_queue(token.index);
         }
         self.note_idle(token);

@@ -227,7 +227,7 @@ impl Engine {
             (Kind::Poll | Kind::LongPoll, _) | (Kind::Iframe, Address::Article) => {
                 (replay, Lag::Level)
             }
-            _ => opening(&replay),
+            _ => opening(replay),
         };
         let door = Door {
             head,

@@ -92,7 +92,7 @@ impl Engine {
             return;
         };
         let (batch, lag) = portion(&missed, from, policy, limits::QUEUE_BYTES_PAUSE);
-        if batch.gap.is_some() && conn.policy == Policy::Close && policy == Policy::Close {
+        if batch.gap.is_some() && policy == Policy::Close {
             // It was behind from its opening on, and the log does not wait for it any longer.
             self.ledger.enter(before.phase, before.owner);
             return self.end_slow(index, Fault::QueueFull);
@@ -175,21 +175,21 @@ impl Engine {
 
 /// What of all that a reader asks for when it opens it is fed at once, and how it keeps up then: a
 /// log is longer than a queue may be.
-pub(super) fn opening<'a>(replay: &Batch<'a>) -> (Batch<'a>, Lag) {
+pub(super) fn opening(replay: Batch<'_>) -> (Batch<'_>, Lag) {
     let events = fitting(replay.events, limits::QUEUE_BYTES_PAUSE);
     match events.last() {
         Some(last) if events.len() < replay.events.len() => {
-            (Batch { events, cursor: last.id, ..*replay }, Lag::Opening(last.id.offset))
+            (Batch { events, cursor: last.id, ..replay }, Lag::Opening(last.id.offset))
         }
-        _ => (Batch { ..*replay }, Lag::Level),
+        _ => (replay, Lag::Level),
     }
 }
 
-/// The first of these, until there are so many bytes of them; one at least.
+/// The first of these, until there are so many bytes of them.
 fn fitting(events: &[Event], bytes_max: usize) -> &[Event] {
     let mut bytes = 0;
     let fitting = events.iter().take_while(|event| {
-        let fits = bytes == 0 || bytes < bytes_max;
+        let fits = bytes < bytes_max;
         bytes += event.payload.bytes().len().max(1);
         fits
     });
