@@ -275,7 +275,8 @@ impl Conn {
     }
 
     /// Memory that it holds, in bytes: its place in the slab and in its channel's list, its
-    /// socket and its deadline, its queue and its tail, and what has come of an unfinished message.
+    /// socket and its deadline, its token's digest, its queue and its tail, and what has come of an
+    /// unfinished message.
     pub fn held_bytes(&self) -> u64 {
         let places = size_of::<Self>() + HANDLES_BYTES;
         let edge = if self.edge.is_some() { size_of::<Subscriber>() } else { 0 };
@@ -285,7 +286,8 @@ impl Conn {
             State::Asking(_) => size_of::<Asked>(),
             State::Head { .. } | State::Lingering { .. } | State::Gone => 0,
         };
-        (places + edge + state + self.queue.heap_bytes() + self.tail.capacity()) as u64
+        let pass = if self.pass.is_some() { size_of::<Pass>() } else { 0 };
+        (places + edge + pass + state + self.queue.heap_bytes() + self.tail.capacity()) as u64
     }
 
     /// Throws away what is queued, and awaits the sweep.
