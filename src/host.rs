@@ -13,7 +13,7 @@ pub enum Hosts {
     /// All: whoever drives the engine knows who reaches it.
     #[default]
     Any,
-    /// These, without a port and in lower case.
+    /// These, without a port.
     Named(Vec<String>),
 }
 
@@ -23,7 +23,7 @@ impl Hosts {
         if named.iter().any(|name| name == "*") {
             return Self::Any;
         }
-        Self::Named(named.into_iter().map(|name| name.to_ascii_lowercase()).collect())
+        Self::Named(named)
     }
 
     /// Whether the server may be called by this: `host [":" port]`, as RFC 9110 §7.2 has it.
