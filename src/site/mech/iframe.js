@@ -11,8 +11,7 @@
 // Nor does the page learn that the connection was lost. A document that ends, or that cannot be
 // had, fires `load`; of one that is cut short nothing is ever heard again.
 
-import { reasonFor } from "../ask.js";
-import { Backoff, address, retry } from "./mould.js";
+import { Backoff, address, retryUntold } from "./mould.js";
 
 /** `host` is the window that is the frame's parent, and has its functions. */
 export function connect(channel, since, sink, { host = window } = {}) {
@@ -21,7 +20,6 @@ export function connect(channel, since, sink, { host = window } = {}) {
   let frame;
   let scripts;
   let silence;
-  let isClosed = false;
 
   function open() {
     sink.state("connecting");
@@ -65,10 +63,9 @@ export function connect(channel, since, sink, { host = window } = {}) {
     sink.state("closed", "the channel was deleted");
   }
 
-  async function lost(reason) {
+  function lost(reason) {
     discard();
-    const why = await reasonFor(new Error(reason));
-    if (!isClosed) retry(why, open, backoff, sink);
+    retryUntold(new Error(reason), open, backoff, sink);
   }
 
   function renew() {
@@ -83,7 +80,6 @@ export function connect(channel, since, sink, { host = window } = {}) {
   }
 
   function close() {
-    isClosed = true;
     backoff.cancel();
     discard();
     delete host.pushscope;

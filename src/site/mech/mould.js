@@ -24,7 +24,7 @@
 //
 // Read two of the files side by side: what differs is the mechanism.
 
-import { reasonOf } from "../ask.js";
+import { reasonFor, reasonOf } from "../ask.js";
 import { withToken } from "../token.js";
 
 /** Where `channel` is read by `mechanism`. */
@@ -35,6 +35,7 @@ export function address(channel, mechanism, query) {
 
 /** Pauses of 1, 2, 4 … 30 s between attempts. */
 export class Backoff {
+  isCancelled = false;
   #attempts = 0;
   #timer;
 
@@ -55,6 +56,7 @@ export class Backoff {
 
   /** Nobody waits any more. */
   cancel() {
+    this.isCancelled = true;
     clearTimeout(this.#timer);
   }
 }
@@ -74,6 +76,12 @@ export function retry(error, again, backoff, sink) {
   }
   const pause_ms = backoff.wait(again, error.retryAfter_ms);
   sink.state("retrying", `in ${seconds(pause_ms)}: ${reasonOf(error)}`);
+}
+
+/** The same where the browser hides why: the server is asked, unless nobody waits any more. */
+export async function retryUntold(error, again, backoff, sink) {
+  const why = await reasonFor(error);
+  if (!backoff.isCancelled) retry(why, again, backoff, sink);
 }
 
 /** Hands a poll's answer to the sink, and answers the cursor after it. */

@@ -13,14 +13,12 @@
 // EventSource has no way to listen to all: so every message comes in one envelope, which also
 // carries the publication time, and what an event stream cannot carry bare (bytes, CR).
 
-import { reasonFor } from "../ask.js";
-import { Backoff, address, retry } from "./mould.js";
+import { Backoff, address, retryUntold } from "./mould.js";
 
 export function connect(channel, since, sink) {
   const backoff = new Backoff();
   let cursor = since;
   let source;
-  let isClosed = false;
 
   function open() {
     sink.state("connecting");
@@ -49,18 +47,16 @@ export function connect(channel, since, sink) {
     sink.state("closed", event.data);
   }
 
-  async function lost() {
+  function lost() {
     if (source.readyState === EventSource.CONNECTING) {
       sink.state("retrying", "EventSource does it by itself");
       return;
     }
     // It gave up: the status was not 200, or the type not text/event-stream. It does not say which.
-    const why = await reasonFor(new Error("EventSource gave up"));
-    if (!isClosed) retry(why, open, backoff, sink);
+    retryUntold(new Error("EventSource gave up"), open, backoff, sink);
   }
 
   function close() {
-    isClosed = true;
     backoff.cancel();
     source.close();
     return cursor;

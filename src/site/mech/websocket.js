@@ -9,14 +9,12 @@
 // connections to a host. Nothing is built in: cursor and reconnection are ours to write. Why a
 // handshake failed, the page is never told: every failure is close code 1006.
 
-import { reasonFor } from "../ask.js";
-import { Backoff, address, isGap, retry } from "./mould.js";
+import { Backoff, address, isGap, retryUntold } from "./mould.js";
 
 export function connect(channel, since, sink) {
   const backoff = new Backoff();
   let cursor = since;
   let socket;
-  let isClosed = false;
 
   function open() {
     sink.state("connecting");
@@ -44,17 +42,15 @@ export function connect(channel, since, sink) {
     }
   }
 
-  async function lost({ code, reason }) {
+  function lost({ code, reason }) {
     if (code === NORMAL) {
       sink.state("closed", reason);
       return;
     }
-    const why = await reasonFor(new Error(`close code ${code} ${reason}`.trim()));
-    if (!isClosed) retry(why, open, backoff, sink);
+    retryUntold(new Error(`close code ${code} ${reason}`.trim()), open, backoff, sink);
   }
 
   function close() {
-    isClosed = true;
     backoff.cancel();
     socket.removeEventListener("open", opened);
     socket.removeEventListener("message", receive);
