@@ -46,18 +46,29 @@ async function home(room) {
 }
 
 async function links(room) {
+  for (const path of ["/learn", "/learn/sse", "/faults", "/costs", "/envelopes"]) {
+    const page = await room.page(`${path}?${QUERY}`, { at: shut.url });
+    assertKept(path, await hrefs(page));
+  }
   const page = await room.page(`/?channel=${newChannel()}&${QUERY}`, { at: shut.url });
-  const hrefs = await page.$$eval('a[href*="/learn"], a[href*="/chat"]', (all) =>
-    all.map((link) => link.href),
-  );
-  assert.ok(hrefs.length > 2, `${hrefs.length} links`);
-  for (const href of hrefs) assert.equal(new URL(href).searchParams.get("token"), TOKEN, href);
+  assertKept("/", await hrefs(page));
   await page.fill("#channel-name", newChannel());
   await page.keyboard.press("Enter");
   await eventually("the address is another", () => {
     assert.equal(new URL(page.url()).searchParams.get("token"), TOKEN);
     assert.notEqual(new URL(page.url()).searchParams.get("channel"), null);
   });
+}
+
+function hrefs(page) {
+  return page.$$eval('a[href*="/learn"], a[href*="/chat"]', (all) => all.map((link) => link.href));
+}
+
+function assertKept(path, hrefs) {
+  assert.ok(hrefs.length >= 2, `${path}: ${hrefs.length} links`);
+  for (const href of hrefs) {
+    assert.equal(new URL(href).searchParams.get("token"), TOKEN, `${path}: ${href}`);
+  }
 }
 
 async function shell(room) {
