@@ -1,19 +1,15 @@
 //! The page of reasons: why a request is refused and a connection closed, from the reason table.
 
-use std::sync::LazyLock;
-
 use super::learn::html::{clause, escape};
+use super::outline::complete;
 use crate::fault::{Ends, FAULTS, Fault, Protocol, Row, Told};
 use crate::mech::CARDS;
 
 /// The page.
-pub fn page() -> &'static [u8] {
-    &PAGE
+pub fn page() -> Vec<u8> {
+    let html = complete(include_str!("faults.html"), "/faults");
+    html.replace("<!-- main -->", &sections_html()).into_bytes()
 }
-
-static PAGE: LazyLock<Vec<u8>> = LazyLock::new(|| {
-    include_str!("faults.html").replace("<!-- main -->", &sections_html()).into_bytes()
-});
 
 /// Reasons that are met at the same place.
 struct Section {

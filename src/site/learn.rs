@@ -14,6 +14,7 @@ pub(super) mod html;
 
 use std::sync::LazyLock;
 
+use super::outline::complete;
 use crate::cost::Bytes;
 use crate::id::Kind;
 use crate::mech::CARDS;
@@ -135,9 +136,9 @@ fn index_html() -> Vec<u8> {
 }
 
 fn page_html(title: &str, main: &str) -> Vec<u8> {
-    let is_index = if title == "Learn" { " aria-current=\"page\"" } else { "" };
-    let page = include_str!("learn/page.html").replace("<!-- title -->", &escape(title));
-    page.replace("<!-- current -->", is_index).replace("<!-- main -->", main).into_bytes()
+    let current = if title == "Learn" { "/learn" } else { "" };
+    let page = complete(include_str!("learn/page.html"), current);
+    page.replace("<!-- title -->", &escape(title)).replace("<!-- main -->", main).into_bytes()
 }
 
 /// All lessons, to go from one to the next.

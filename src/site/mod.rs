@@ -2,8 +2,11 @@
 
 pub mod faults;
 pub mod learn;
+mod outline;
 
 use std::sync::LazyLock;
+
+use outline::complete;
 
 use crate::answer::{Answer, Manner, TEXT};
 use crate::id::Kind;
@@ -23,8 +26,8 @@ pub struct Page {
 #[derive(Debug)]
 enum Source {
     File(&'static [u8]),
-    Faults,
-    Home,
+    /// Made when it is first asked for.
+    Made(&'static LazyLock<Vec<u8>>),
     Lesson(Kind),
     Lessons,
 }
@@ -43,11 +46,10 @@ impl Page {
     }
 
     fn bytes(&self) -> &[u8] {
-        match self.bytes {
+        match &self.bytes {
             Source::File(bytes) => bytes,
-            Source::Faults => faults::page(),
-            Source::Home => &HOME,
-            Source::Lesson(kind) => learn::lesson(kind),
+            Source::Made(bytes) => bytes,
+            Source::Lesson(kind) => learn::lesson(*kind),
             Source::Lessons => learn::lessons(),
         }
     }
@@ -59,9 +61,10 @@ pub fn page(path: &str) -> Option<&'static Page> {
 }
 
 /// The home page, with the table of mechanisms in it.
-static HOME: LazyLock<Vec<u8>> = LazyLock::new(|| {
-    include_str!("home.html").replace("<!-- cards -->", &cards_html()).into_bytes()
-});
+fn home() -> Vec<u8> {
+    let html = complete(include_str!("home.html"), "/");
+    html.replace("<!-- cards -->", &cards_html()).into_bytes()
+}
 
 /// The comparison table, from the cards.
 fn cards_html() -> String {
@@ -134,6 +137,10 @@ const fn script(path: &'static str, bytes: &'static [u8]) -> Page {
     file(path, "text/javascript; charset=utf-8", bytes)
 }
 
+const fn made(path: &'static str, bytes: &'static LazyLock<Vec<u8>>) -> Page {
+    Page { path, media_type: HTML, bytes: Source::Made(bytes) }
+}
+
 const fn lesson(path: &'static str, kind: Kind) -> Page {
     Page { path, media_type: HTML, bytes: Source::Lesson(kind) }
 }
@@ -142,9 +149,22 @@ const fn source(path: &'static str, kind: Kind) -> Page {
     file(path, TEXT, learn::source(kind).as_bytes())
 }
 
+static HOME: LazyLock<Vec<u8>> = LazyLock::new(home);
+static FAULTS: LazyLock<Vec<u8>> = LazyLock::new(faults::page);
+static CHAT: LazyLock<Vec<u8>> =
+    LazyLock::new(|| complete(include_str!("chat.html"), "/chat").into_bytes());
+static PAYMENT: LazyLock<Vec<u8>> =
+    LazyLock::new(|| complete(include_str!("payment.html"), "/payment").into_bytes());
+static COSTS: LazyLock<Vec<u8>> =
+    LazyLock::new(|| complete(include_str!("costs.html"), "/costs").into_bytes());
+static INSPECT: LazyLock<Vec<u8>> =
+    LazyLock::new(|| complete(include_str!("inspect.html"), "/inspect").into_bytes());
+static ENVELOPES: LazyLock<Vec<u8>> =
+    LazyLock::new(|| complete(include_str!("envelopes.html"), "/envelopes").into_bytes());
+
 /// Every page and every part of one; nothing else is ever served.
 static PAGES: &[Page] = &[
-    Page { path: "/", media_type: HTML, bytes: Source::Home },
+    made("/", &HOME),
     Page { path: "/learn", media_type: HTML, bytes: Source::Lessons },
     lesson("/learn/poll", Kind::Poll),
     lesson("/learn/long_poll", Kind::LongPoll),
@@ -160,12 +180,12 @@ static PAGES: &[Page] = &[
     source("/src/mech/xhr_stream.rs", Kind::XhrStream),
     source("/src/mech/sse.rs", Kind::Sse),
     source("/src/mech/websocket.rs", Kind::WebSocket),
-    file("/chat", HTML, include_bytes!("chat.html")),
-    file("/payment", HTML, include_bytes!("payment.html")),
-    file("/costs", HTML, include_bytes!("costs.html")),
-    file("/inspect", HTML, include_bytes!("inspect.html")),
-    file("/envelopes", HTML, include_bytes!("envelopes.html")),
-    Page { path: "/faults", media_type: HTML, bytes: Source::Faults },
+    made("/chat", &CHAT),
+    made("/payment", &PAYMENT),
+    made("/costs", &COSTS),
+    made("/inspect", &INSPECT),
+    made("/envelopes", &ENVELOPES),
+    made("/faults", &FAULTS),
     file("/favicon.svg", ICON, include_bytes!("favicon.svg")),
     file("/site/style.css", STYLE, include_bytes!("style.css")),
     file("/site/costs.css", STYLE, include_bytes!("costs.css")),
