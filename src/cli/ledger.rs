@@ -10,7 +10,7 @@ use pushscope::statement::{Receipt, Statement};
 
 use super::statement::{describe, describe_receipt};
 use super::table::Screen;
-use super::value::{self, Seconds};
+use super::value::{Seconds, Server};
 use super::{Failure, printed, tell, text};
 
 /// Prints what each mechanism has cost: bytes, system calls, CPU, time, memory
@@ -20,14 +20,8 @@ pub(super) struct Read {
     /// The server: http://host:port
     #[arg(value_name = "URL", value_parser = Address::parse)]
     url: Option<Address>,
-    /// The server, unless the URL says it
-    #[arg(long, value_name = "URL", env = "PUSHSCOPE_TO", hide_env = true)]
-    #[arg(value_parser = Address::parse, default_value = "http://127.0.0.1:7777")]
-    to: Address,
-    /// Shows this token to the server
-    #[arg(long, value_name = "TOKEN", env = "PUSHSCOPE_TOKEN", hide_env = true)]
-    #[arg(hide_env_values = true)]
-    token: Option<String>,
+    #[command(flatten)]
+    server: Server,
     /// Only what has come since this snapshot, as an earlier statement named it
     #[arg(long, value_name = "SNAPSHOT")]
     since: Option<String>,
@@ -50,8 +44,8 @@ pub(super) struct Read {
 impl Read {
     /// Prints what was asked for.
     pub(super) fn run(self) -> Result<(), Failure> {
-        let address = self.url.clone().unwrap_or_else(|| self.to.clone());
-        let address = &value::shown(address, self.token.as_deref())?;
+        let address = self.url.as_ref().unwrap_or(&self.server.to);
+        let address = &self.server.show(address.clone())?;
         match (&self.receipt, self.watch) {
             (Some(words), _) => self.print_receipt(address, words),
             (None, Some(Seconds { us: 0 })) => {

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use pushscope::client::{Address, ClientError, Connection, PublishOptions, Published, publish};
+use pushscope::client::{ClientError, Connection, PublishOptions, Published, publish};
 use serde::Serialize;
 
-use super::value::{self, Aim};
+use super::value::{Aim, Server};
 use super::{Failure, printed};
 
 /// Publishes a message to a channel, and says who was there
@@ -20,14 +20,8 @@ use super::{Failure, printed};
 pub(super) struct Publish {
     #[arg(required = true, num_args = 1..=3, value_name = "CHANNEL", hide = true)]
     words: Vec<String>,
-    /// The server, unless the URL says it
-    #[arg(long, value_name = "URL", env = "PUSHSCOPE_TO", hide_env = true)]
-    #[arg(value_parser = Address::parse, default_value = "http://127.0.0.1:7777")]
-    to: Address,
-    /// Shows this token to the server
-    #[arg(long, value_name = "TOKEN", env = "PUSHSCOPE_TOKEN", hide_env = true)]
-    #[arg(hide_env_values = true)]
-    token: Option<String>,
+    #[command(flatten)]
+    server: Server,
     /// Publishes each line of the input as a message of its own
     #[arg(short, long)]
     lines: bool,
@@ -48,8 +42,8 @@ pub(super) struct Publish {
 impl Publish {
     /// Publishes what there is.
     pub(super) fn run(self) -> Result<(), Failure> {
-        let aim = Aim::parse(self.words.clone(), self.to.clone())?;
-        let address = value::shown(aim.address, self.token.as_deref())?;
+        let aim = Aim::parse(self.words.clone(), &self.server.to)?;
+        let address = self.server.show(aim.address)?;
         let message = match &aim.rest[..] {
             [] => None,
             [message] if !self.lines && self.file.is_none() => Some(message.as_bytes().to_vec()),

@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clap::Args;
-use pushscope::client::{Address, Item, SubscribeOptions, Subscription};
+use pushscope::client::{Item, SubscribeOptions, Subscription};
 use pushscope::clock;
 use pushscope::event::{Event, Gap, Payload};
 use pushscope::id::Kind;
 use pushscope::wire::date;
 use pushscope::wire::json::{self, Message};
 
-use super::value::{self, Aim, Seconds};
+use super::value::{self, Aim, Seconds, Server};
 use super::{Failure, printed, tell, text};
 
 /// Subscribes to a channel by any mechanism, and prints its messages
@@ -23,14 +23,8 @@ use super::{Failure, printed, tell, text};
 pub(super) struct Subscribe {
     #[arg(required = true, num_args = 1..=2, value_name = "CHANNEL", hide = true)]
     words: Vec<String>,
-    /// The server, unless the URL says it
-    #[arg(long, value_name = "URL", env = "PUSHSCOPE_TO", hide_env = true)]
-    #[arg(value_parser = Address::parse, default_value = "http://127.0.0.1:7777")]
-    to: Address,
-    /// Shows this token to the server
-    #[arg(long, value_name = "TOKEN", env = "PUSHSCOPE_TOKEN", hide_env = true)]
-    #[arg(hide_env_values = true)]
-    token: Option<String>,
+    #[command(flatten)]
+    server: Server,
     /// The mechanism: poll, long_poll, iframe, xhr_stream, sse or websocket
     #[arg(long = "as", value_name = "MECHANISM", env = "PUSHSCOPE_AS", hide_env = true)]
     #[arg(value_parser = value::kind, default_value = "sse")]
@@ -63,11 +57,11 @@ impl Subscribe {
     /// Prints until there is nothing more to come.
     pub(super) fn run(self) -> Result<(), Failure> {
         let deadline = self.timeout.map(|timeout| Instant::now() + timeout.duration());
-        let aim = Aim::parse(self.words, self.to)?;
+        let aim = Aim::parse(self.words, &self.server.to)?;
         if !aim.rest.is_empty() {
             return Err(Failure::Usage("sub takes one channel: see pushscope sub --help".into()));
         }
-        let address = value::shown(aim.address, self.token.as_deref())?;
+        let address = self.server.show(aim.address)?;
         let style = Style::of(self.json, self.raw);
         let options =
             SubscribeOptions { interval: self.interval.duration(), ..SubscribeOptions::default() };

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
+use clap::Args;
 use pushscope::client::Address;
 use pushscope::clock::SECOND_US;
 use pushscope::id::{Kind, Since, decimal};
@@ -146,9 +147,25 @@ pub(super) fn token(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// A server, with the token that every question shows to it.
-pub(super) fn shown(address: Address, token: Option<&str>) -> Result<Address, Failure> {
-    address.with_token(token).map_err(|error| Failure::Usage(error.to_string()))
+/// The server that a command talks to.
+#[derive(Debug, Args)]
+pub(super) struct Server {
+    /// The server, unless the URL says it
+    #[arg(long, value_name = "URL", env = "PUSHSCOPE_TO", hide_env = true)]
+    #[arg(value_parser = Address::parse, default_value = "http://127.0.0.1:7777")]
+    pub(super) to: Address,
+    /// Shows this token to the server
+    #[arg(long, value_name = "TOKEN", env = "PUSHSCOPE_TOKEN", hide_env = true)]
+    #[arg(hide_env_values = true)]
+    token: Option<String>,
+}
+
+impl Server {
+    /// An address, with the token that every question shows there.
+    pub(super) fn show(&self, address: Address) -> Result<Address, Failure> {
+        let shown = address.with_token(self.token.as_deref());
+        shown.map_err(|error| Failure::Usage(error.to_string()))
+    }
 }
 
 /// Reads the name of a mechanism, as its file or as its address is named.
@@ -208,10 +225,10 @@ pub(super) struct Aim {
 
 impl Aim {
     /// Reads the words of a command; without a URL it is aimed at `to`.
-    pub(super) fn parse(words: Vec<String>, to: Address) -> Result<Self, Failure> {
+    pub(super) fn parse(words: Vec<String>, to: &Address) -> Result<Self, Failure> {
         let mut words = words.into_iter().peekable();
         let Some(url) = words.next_if(|word| word.contains("://")) else {
-            return Self::at(to, words);
+            return Self::at(to.clone(), words);
         };
         let address = Address::parse(&url).map_err(|error| Failure::Usage(error.to_string()))?;
         let Some((base, segment)) = address.base().rsplit_once("/c/") else {
@@ -323,7 +340,7 @@ mod tests {
         let to = Address::parse("http://default").unwrap();
         let aim = |words: &[&str]| {
             let words = words.iter().map(|word| (*word).to_owned()).collect();
-            Aim::parse(words, to.clone())
+            Aim::parse(words, &to)
                 .map(|aim| format!("{} {} {}", aim.address, aim.channel, aim.rest.join(" ")))
         };
         let cases: [(&[&str], &str); 5] = [
