@@ -15,7 +15,7 @@ use super::value;
 
 /// Who may do what.
 #[derive(Debug, Args)]
-pub(super) struct Admission {
+pub(super) struct Rights {
     /// Lets whoever shows this publish, mark as read and delete; repeated, each of them
     #[arg(long, value_name = "TOKEN", env = "PUSHSCOPE_PUBLISH_TOKEN", hide_env = true)]
     #[arg(hide_env_values = true, value_delimiter = ',')]
@@ -49,21 +49,21 @@ pub(super) struct Admission {
 
 /// What the flags have come to.
 #[derive(Debug)]
-pub(super) struct Admitted {
+pub(super) struct Granted {
     pub(super) config: Config,
     pub(super) keyring: Keyring,
     /// What somebody should look at, in a sentence each.
     pub(super) warnings: Vec<String>,
 }
 
-impl Admission {
+impl Rights {
     /// Makes a configuration of them, for a server that listens there; or says everything that
     /// keeps it from being one, in a sentence each, none of which shows a token.
     pub(super) fn resolve(
         self,
         listen: SocketAddr,
         limits: Limits,
-    ) -> Result<Admitted, Vec<String>> {
+    ) -> Result<Granted, Vec<String>> {
         let keyring = Keyring {
             publish: Keys { said: self.publish_token, files: self.publish_token_file },
             subscribe: Keys { said: self.subscribe_token, files: self.subscribe_token_file },
@@ -96,11 +96,11 @@ impl Admission {
         let inspect_token = self.inspect_token;
         let rest = Config::default();
         let config = Config { limits, hosts, origins, access, inspect_token, ..rest };
-        Ok(Admitted { config, keyring, warnings })
+        Ok(Granted { config, keyring, warnings })
     }
 }
 
-impl Admitted {
+impl Granted {
     /// Who may do what, in lines that show no token.
     pub(super) fn describe(&self) -> Vec<String> {
         let Config { hosts, origins, access, inspect_token, .. } = &self.config;

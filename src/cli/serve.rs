@@ -9,7 +9,7 @@ use pushscope::limits::Limits;
 use pushscope::reactor::Reactor;
 use pushscope::slow::{Policies, Policy};
 
-use super::access::{Admission, Admitted};
+use super::access::{Granted, Rights};
 use super::bounds::{self, Bounds};
 use super::sink::{self, Format, Level};
 use super::value::{self, Slow};
@@ -24,7 +24,7 @@ pub(super) struct Serve {
     #[arg(value_parser = value::listen, default_value = "127.0.0.1:7777")]
     listen: SocketAddr,
     #[command(flatten)]
-    admission: Admission,
+    rights: Rights,
     /// What is done about slow readers, of one mechanism or of all: close, oldest, newest, latest
     ///
     /// close ends the connection with a reason, and the cursor brings the client back. The others
@@ -60,8 +60,8 @@ impl Serve {
         if self.print_limits {
             return printed(io::stdout().write_all(bounds::lines(&limits).as_bytes()));
         }
-        let admitted = admitted(self.admission, self.listen, limits).map_err(Failure::Usages)?;
-        let Admitted { mut config, keyring, warnings } = admitted;
+        let granted = granted(self.rights, self.listen, limits).map_err(Failure::Usages)?;
+        let Granted { mut config, keyring, warnings } = granted;
         sink::install(self.log, self.log_format);
         for flag in bounds::changed(&limits) {
             log::debug!("bound: {flag}");
@@ -80,9 +80,9 @@ impl Serve {
     /// to be wrong already.
     pub(super) fn check(self, mut wrong: Vec<String>) -> Result<(), Failure> {
         let (limits, listen) = (self.bounds.0, self.listen);
-        let admitted = admitted(self.admission, listen, limits);
-        wrong.extend(admitted.as_ref().err().into_iter().flatten().cloned());
-        let Some(admitted) = admitted.ok().filter(|_| wrong.is_empty()) else {
+        let granted = granted(self.rights, listen, limits);
+        wrong.extend(granted.as_ref().err().into_iter().flatten().cloned());
+        let Some(granted) = granted.ok().filter(|_| wrong.is_empty()) else {
             return Err(Failure::Usages(wrong));
         };
         let mut said = format!("ok: it would listen on {listen}; whether it can was not tried\n");
@@ -91,7 +91,7 @@ impl Serve {
         let slow = Kind::ALL.map(|kind| (kind.name(), policies.of(kind))).into_iter();
         let slow = slow.filter(|(_, policy)| *policy != Policy::Close);
         let slow = slow.map(|(kind, policy)| format!("slow: {kind}={}", policy.name()));
-        for line in bounds.chain(slow).chain(admitted.describe()) {
+        for line in bounds.chain(slow).chain(granted.describe()) {
             said.push_str(&format!("  {}\n", text::escaped(&line)));
         }
         printed(io::stdout().write_all(said.as_bytes()))
@@ -108,15 +108,11 @@ fn policies(said: &[Slow]) -> Policies {
 }
 
 /// Who may do what, within these bounds; or everything that is wrong with either.
-fn admitted(
-    admission: Admission,
-    listen: SocketAddr,
-    limits: Limits,
-) -> Result<Admitted, Vec<String>> {
-    let admitted = admission.resolve(listen, limits);
+fn granted(rights: Rights, listen: SocketAddr, limits: Limits) -> Result<Granted, Vec<String>> {
+    let granted = rights.resolve(listen, limits);
     let mut wrong: Vec<String> = limits.contradictions().into_iter().map(str::to_owned).collect();
-    match admitted {
-        Ok(admitted) if wrong.is_empty() => Ok(admitted),
+    match granted {
+        Ok(granted) if wrong.is_empty() => Ok(granted),
         Ok(_) => Err(wrong),
         Err(found) => {
             wrong.extend(found);
