@@ -77,8 +77,13 @@ fn who_has_ended_and_does_not_read_costs_no_time() {
 #[test]
 fn at_the_cap_idle_connections_give_way() {
     let process = Process::serve_with_descriptors(80);
-    let mut idle: Vec<Peer> = (0..16).map(|_| kept(&process)).collect();
-    let mut newest = kept(&process);
+    let idle: Vec<Peer> = (0..16).map(|_| kept(&process)).collect();
+    assert_the_first_gives_way(idle, &process);
+}
+
+/// Somebody else comes, for whom the longest idle one is closed and nobody else.
+fn assert_the_first_gives_way(mut idle: Vec<Peer>, process: &Process) {
+    let mut newest = kept(process);
     assert_eq!(idle.remove(0).rest(), b"", "the longest idle one was not closed");
     for peer in &mut idle {
         assert_eq!(peer.ask("/livez").status, 200);
@@ -187,15 +192,10 @@ fn without_descriptors_the_server_serves_those_it_has() {
 #[test]
 fn without_a_descriptor_who_is_idle_gives_way_before_anybody_is_turned_away() {
     let process = Process::serve_with_descriptors(200);
-    let mut idle: Vec<Peer> = (0..8).map(|_| kept(&process)).collect();
+    let idle: Vec<Peer> = (0..8).map(|_| kept(&process)).collect();
     // As many as it has now: none is left for the next but its reserve.
     process.limit_descriptors(process.next_descriptor());
-    let mut newest = kept(&process);
-    assert_eq!(idle.remove(0).rest(), b"", "the longest idle one was not closed");
-    for peer in &mut idle {
-        assert_eq!(peer.ask("/livez").status, 200);
-    }
-    assert_eq!(newest.ask("/livez").status, 200);
+    assert_the_first_gives_way(idle, &process);
 }
 
 #[test]
