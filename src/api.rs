@@ -1,6 +1,5 @@
 //! What is answered at once: publishing, asking, counting.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -12,7 +11,7 @@ use crate::envelopes::Envelopes;
 use crate::event::Payload;
 use crate::fault::Fault;
 use crate::hub::{Draft, Hub, Receipt, Upto};
-use crate::id::{Census, ChannelKey, Id, Since};
+use crate::id::{Census, Id, Since};
 use crate::limits;
 use crate::mech::sse::ORDER_FINISH;
 use crate::route::{Announced, Call};
@@ -23,10 +22,8 @@ use crate::wire::date::Date;
 pub struct Api<'a> {
     /// The channels.
     pub hub: &'a mut Hub,
-    /// What clients have said.
-    pub received: &'a ReceivedTable,
     /// Who is connected.
-    pub online: &'a Census,
+    pub online: Census,
     /// The time, read anew: the delay of what is published counts from it.
     pub now: Now,
     /// The same, as a field value.
@@ -69,11 +66,13 @@ impl Api<'_> {
             }
             Call::Payback(order) => self.pay_back(&order).map(|()| self.success(manner)),
             Call::Info(channel) => Ok(self.info(&channel, manner)),
-            // Telling the subscribers is the engine's part: it has done so already.
+            // Telling the subscribers is the engine's part.
             Call::Delete(channel) => self.delete(&channel, manner),
             Call::Count(channel) => Ok(self.count(&channel, manner)),
-            Call::MarkRead(channel, upto) => Ok(self.mark_read(&channel, upto, manner)),
-            Call::Received(channel) => Ok(manner.json(200, self.date, &self.received.of(&channel))),
+            Call::MarkRead(channel, upto) => self.mark_read(&channel, upto, manner),
+            Call::Received(channel) => {
+                Ok(manner.json(200, self.date, &self.hub.received().of(&channel)))
+            }
             Call::Online => Ok(self.online(manner)),
             Call::Envelopes(channel, id) => self.envelopes(&channel, id, manner),
             // Reading the ledger is the engine's part: it knows every connection.
@@ -98,7 +97,7 @@ impl Api<'_> {
 
     fn publish(&mut self, channel: &str, draft: Draft) -> Result<Receipt, Fault> {
         let key = self.hub.channel_named(channel, self.now)?;
-        self.hub.publish(key, draft, self.now).ok_or(Fault::ChannelUnknown)
+        Ok(self.hub.publish(key, draft, self.now)?)
     }
 
     fn published(&self, channel: &str, receipt: Receipt, manner: &Manner) -> Answer {
@@ -136,16 +135,16 @@ impl Api<'_> {
             "bytes": found.map_or(0, |found| found.log().bytes()),
             "oldest": id(oldest),
             "newest": id(newest),
-            "subscribers": found.map(|found| census_json(found.census())).unwrap_or_default(),
+            "subscribers": found.map(|found| census_json(&found.census())).unwrap_or_default(),
             "unread": found.map_or(0, |found| found.unread()),
-            "received": self.received.of(channel).len(),
+            "received": self.hub.received().of(channel).len(),
         });
         manner.json(200, self.date, &answer)
     }
 
     fn delete(&mut self, channel: &str, manner: &Manner) -> Result<Answer, Fault> {
         let key = self.hub.find(channel).ok_or(Fault::ChannelUnknown)?;
-        self.hub.remove(key);
+        self.hub.delete(key, self.now)?;
         Ok(manner.json(200, self.date, &json!({ "channel": channel, "deleted": true })))
     }
 
@@ -154,9 +153,12 @@ impl Api<'_> {
         self.counted(found.map_or(0, |found| found.unread()), manner)
     }
 
-    fn mark_read(&mut self, channel: &str, upto: Upto, manner: &Manner) -> Answer {
-        let unread = self.hub.find(channel).map_or(0, |key| self.hub.mark_read(key, upto));
-        self.counted(unread, manner)
+    fn mark_read(&mut self, channel: &str, upto: Upto, manner: &Manner) -> Result<Answer, Fault> {
+        let unread = match self.hub.find(channel) {
+            Some(key) => self.hub.mark_read(key, upto, self.now)?,
+            None => 0,
+        };
+        Ok(self.counted(unread, manner))
     }
 
     fn counted(&self, unread: u64, manner: &Manner) -> Answer {
@@ -164,7 +166,7 @@ impl Api<'_> {
     }
 
     fn online(&self, manner: &Manner) -> Answer {
-        let by = census_json(self.online);
+        let by = census_json(&self.online);
         manner.json(200, self.date, &json!({ "online": self.online.total(), "by": by }))
     }
 }
@@ -192,51 +194,4 @@ fn payload(content: Vec<u8>, announced: Announced) -> Result<Payload, Fault> {
         (Err(bytes), Announced::Unsaid) => Ok(Payload::Binary(bytes.into_bytes().into())),
         (Err(_), _) => Err(Fault::TextNotUtf8),
     }
-}
-
-/// What clients said where nobody publishes it: the newest texts, for whoever asks.
-#[derive(Debug, Default)]
-pub struct ReceivedTable {
-    rows: VecDeque<Received>,
-}
-
-/// One of them.
-#[derive(Clone, Debug, Serialize)]
-pub struct Received {
-    /// Whose client it was.
-    #[serde(skip)]
-    pub channel: Arc<str>,
-    /// When, in milliseconds since 1970-01-01T00:00:00Z.
-    pub time: u64,
-    /// How many bytes it had.
-    pub bytes: usize,
-    /// The text, or its beginning; binary data is only counted.
-    pub text: String,
-}
-
-impl ReceivedTable {
-    /// Enters what a client said; the oldest entry gives way.
-    pub fn enter(&mut self, hub: &Hub, key: ChannelKey, payload: &Payload, now: Now) {
-        let Some(channel) = hub.channel(key) else { return };
-        let text = match payload {
-            Payload::Text(text) => beginning(text),
-            Payload::Binary(_) => "",
-        };
-        let (channel, time) = (Arc::clone(channel.name()), now.unix_ms());
-        log::info!("received {} bytes for {:?}: {text:?}", payload.bytes().len(), channel);
-        if self.rows.len() == limits::RECEIVED_MAX {
-            self.rows.pop_front();
-        }
-        let bytes = payload.bytes().len();
-        self.rows.push_back(Received { channel, time, bytes, text: text.to_owned() });
-    }
-
-    /// What clients of one user have said, oldest first.
-    pub fn of(&self, channel: &str) -> Vec<&Received> {
-        self.rows.iter().filter(|row| &*row.channel == channel).collect()
-    }
-}
-
-fn beginning(text: &str) -> &str {
-    text.get(..text.floor_char_boundary(limits::RECEIVED_BYTES_MAX)).unwrap_or_default()
 }

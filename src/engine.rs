@@ -12,6 +12,7 @@ mod deliver;
 mod entry;
 mod flush;
 mod lens;
+mod news;
 mod reasons;
 mod request;
 mod rights;
@@ -20,6 +21,7 @@ mod slow;
 pub use config::Config;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use slab::Slab;
 
@@ -27,21 +29,22 @@ use books::Inquiries;
 use lens::Viewing;
 use rights::Permits;
 
-use crate::admission::Addresses;
 use crate::answer::Manner;
-use crate::api::{Mode, ReceivedTable};
+use crate::api::Mode;
 use crate::clock::{Instant, Now};
+use crate::commons::Commons;
 use crate::conn::{Conn, State};
 use crate::cost::{Account, Owner, Phase};
 use crate::fault::Fault;
 use crate::frame::Frame;
 use crate::hub::{Draft, Hub, HubError, Receipt};
-use crate::id::{Census, Token};
+use crate::id::Token;
 use crate::ledger::meter::Gauge;
 use crate::ledger::{Ledger, Snapshots};
 use crate::limits::{self, Limits};
 use crate::mech::Mech;
 use crate::mech::mould::{Act, Out};
+use crate::order::Seat;
 use crate::queue::Queue;
 use crate::slow::Policies;
 use crate::timer::{Timers, Waiter};
@@ -56,9 +59,10 @@ pub struct Engine {
     turn: Turn,
     timers: Timers,
     permits: Permits,
-    received: ReceivedTable,
-    /// Open mechanisms.
-    online: Census,
+    /// What all loops count together.
+    commons: Arc<Commons>,
+    /// Connections of this one that are counted there.
+    counted: usize,
     /// What everything costs.
     ledger: Ledger,
     snapshots: Snapshots,
@@ -76,11 +80,9 @@ pub struct Engine {
     idle: VecDeque<(Instant, Token)>,
     /// Who was let in only to be told that they may not enter.
     refused: VecDeque<Token>,
-    /// Where everybody comes from, if what an address may is bounded.
-    addresses: Addresses,
     generation: u32,
-    /// Sessions of the chat so far.
-    sessions: u64,
+    /// Between two of them: how many loops there are, so that no two connections have one name.
+    generations: u32,
     mode: Mode,
     /// Connections with something to send.
     dirty: Vec<Token>,
@@ -185,9 +187,16 @@ impl Engine {
 
     /// An engine without connections.
     pub fn gauged(config: Config, now: Now, gauge: Gauge) -> Self {
+        Self::seated(config, now, gauge, None)
+    }
+
+    /// An engine without connections, that of a loop with this place among others.
+    pub fn seated(config: Config, now: Now, gauge: Gauge, seat: Option<Seat>) -> Self {
+        let commons = seat.as_ref().map(|seat| Arc::clone(seat.commons())).unwrap_or_default();
+        let (number, count) = seat.as_ref().map_or((0, 1), Seat::number);
         Self {
             conns: Slab::new(),
-            hub: Hub::new(config.limits),
+            hub: Hub::seated(config.limits, seat),
             turn: Turn {
                 now,
                 date: Date::at(now.unix_s()),
@@ -197,8 +206,8 @@ impl Engine {
             },
             permits: Permits::new(config.hosts, config.origins, config.access),
             timers: Timers::default(),
-            received: ReceivedTable::default(),
-            online: Census::default(),
+            commons,
+            counted: 0,
             ledger: Ledger::new(gauge),
             snapshots: Snapshots::new(now.unix_ms()),
             inquiries: Inquiries::default(),
@@ -208,9 +217,8 @@ impl Engine {
             idled: false,
             idle: VecDeque::with_capacity(2 * limits::TIMERS_SPARE),
             refused: VecDeque::new(),
-            addresses: Addresses::default(),
-            generation: 0,
-            sessions: 0,
+            generation: u32::try_from(number).unwrap_or_default(),
+            generations: u32::try_from(count).unwrap_or(1),
             mode: Mode::Serving,
             dirty: Vec::new(),
             ready: Vec::new(),
@@ -270,10 +278,11 @@ impl Engine {
 
     /// A connection was accepted.
     pub fn open(&mut self) -> Option<Token> {
-        self.generation = self.generation.wrapping_add(1);
+        self.generation = self.generation.wrapping_add(self.generations);
         let generation = self.generation;
         let index = u32::try_from(self.conns.vacant_key()).ok()?;
         self.conns.insert(Conn::new(generation, self.turn.now.at));
+        self.recount();
         self.arm(index);
         let token = Token { index, generation };
         self.viewing.entered(token);
@@ -282,6 +291,8 @@ impl Engine {
 
     /// Bytes have arrived.
     pub fn receive(&mut self, token: Token, bytes: &[u8]) {
+        // Whatever it has heard elsewhere is known here before it is answered.
+        self.hear();
         self.viewing.heard(token, bytes);
         let Some(conn) = self.conn_mut(token) else { return };
         conn.heard |= !bytes.is_empty();
@@ -340,6 +351,7 @@ impl Engine {
     /// Ends the turn: answers what only its end can, hands over what was published, and parses on
     /// what had to wait for it.
     pub fn settle(&mut self) {
+        self.hear();
         self.answer_inquiries();
         self.tell_viewers();
         self.feed_hungry();
@@ -349,6 +361,7 @@ impl Engine {
                     self.deliver(key);
                 }
             }
+            self.end_deleted();
             let Some(token) = self.ready.pop() else { break };
             self.receive(token, &[]);
         }
@@ -401,6 +414,7 @@ impl Engine {
         self.forget(token);
         self.depart(token);
         let mut conn = self.conns.try_remove(token.index as usize)?;
+        self.recount();
         let owner = conn.owner.unwrap_or(Owner::Request);
         self.ledger.enter(Phase::Close, Some(owner));
         self.ledger.fold(owner, &mut conn.account, 0);
@@ -413,7 +427,7 @@ impl Engine {
         let key = self.hub.channel_named(channel, self.turn.now)?;
         self.ledger.enter(Phase::Receive, Some(Owner::Publish));
         let now = self.ledger.now(self.turn.now);
-        let receipt = self.hub.publish(key, draft, now).ok_or(HubError::Full)?;
+        let receipt = self.hub.publish(key, draft, now)?;
         self.deliver_urgent();
         Ok(receipt)
     }

@@ -60,6 +60,8 @@ pub enum Fault {
     ChannelDeleted,
     /// There are as many channels as there may be.
     ChannelsFull,
+    /// Another loop of the server has so much to take in that it cannot be told.
+    LoopBehind,
     /// `since` or `upto` is no cursor.
     CursorRefused,
     /// This server was built without a ledger.
@@ -257,6 +259,7 @@ impl Row {
     pub const fn level(&self) -> Level {
         match self.fault {
             Fault::ChannelsFull
+            | Fault::LoopBehind
             | Fault::ConnectionsFull
             | Fault::QueuesFull
             | Fault::GaveWay
@@ -309,6 +312,8 @@ impl From<HubError> for Fault {
         match error {
             HubError::NameRefused => Self::ChannelRefused,
             HubError::Full => Self::ChannelsFull,
+            HubError::Deleted => Self::ChannelUnknown,
+            HubError::Congested => Self::LoopBehind,
         }
     }
 }

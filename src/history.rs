@@ -21,6 +21,11 @@ impl History {
         Self { epoch, newest: 0, log: VecDeque::new(), bytes: 0 }
     }
 
+    /// The log of `epoch`, of which everything up to the message `newest` is forgotten.
+    pub const fn resumed(epoch: u64, newest: u64) -> Self {
+        Self { epoch, newest, log: VecDeque::new(), bytes: 0 }
+    }
+
     /// The id that the next message gets.
     pub const fn next_id(&self) -> Id {
         Id { epoch: self.epoch, offset: self.newest + 1 }

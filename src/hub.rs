@@ -1,18 +1,26 @@
 //! Channels: one log each, and a dense list of subscribers to fan out to.
+//!
+//! A loop that is alone gives each message its place itself. One of several has replicas of the
+//! logs, in the order that all of them share: see [`crate::order`].
 
+mod news;
+mod room;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use slab::Slab;
 
 use crate::clock::{Instant, Now};
+use crate::commons::Tally;
 use crate::event::{Batch, Course, Event, Payload};
 use crate::history::History;
 use crate::id::{Census, ChannelKey, Id, Kind, Since, Token};
 use crate::limits::{self, Limits};
+use crate::order::{Congested, Seat};
+use crate::received::ReceivedTable;
 
 /// What somebody wants published.
 #[derive(Clone, Debug)]
@@ -74,13 +82,23 @@ pub enum Upto {
     Offset(u64),
 }
 
-/// Why a channel's name cannot be had.
+/// Why a channel cannot be had, or nothing can be published to it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum HubError {
     /// The name is empty, too long, or has control characters.
     NameRefused,
     /// Every channel has subscribers and there are as many as there may be.
     Full,
+    /// It was deleted.
+    Deleted,
+    /// Another loop has so much to take in that it cannot be told.
+    Congested,
+}
+
+impl From<Congested> for HubError {
+    fn from(Congested: Congested) -> Self {
+        Self::Congested
+    }
 }
 
 /// The name of a channel that is no name: a control character cannot stand in one.
@@ -93,12 +111,16 @@ pub struct Channel {
     log: History,
     subscribers: Vec<Subscriber>,
     census: Census,
+    /// Its subscribers on all loops, if there are several.
+    tally: Option<Arc<Tally>>,
     /// The offset up to which the user has read.
     read: u64,
     /// Messages at the end of the log that the subscribers have not been handed yet.
     pending: usize,
     /// Whether it is on the list of channels with something to hand over.
     dirty: bool,
+    /// Whether it is on the list of those that were deleted: its name is free.
+    deleted: bool,
     used: Instant,
     /// The deadline that is armed for it.
     armed: Option<Instant>,
@@ -117,9 +139,9 @@ impl Channel {
         &self.log
     }
 
-    /// Its subscribers by mechanism.
-    pub const fn census(&self) -> &Census {
-        &self.census
+    /// Its subscribers by mechanism, on all loops.
+    pub fn census(&self) -> Census {
+        self.tally.as_ref().map_or(self.census, |tally| tally.census())
     }
 
     /// Messages behind the read mark.
@@ -150,6 +172,12 @@ pub struct Hub {
     limits: Limits,
     channels: Slab<Channel>,
     by_name: HashMap<Arc<str>, ChannelKey>,
+    /// Where the loop stands among others; none if it is alone.
+    seat: Option<Seat>,
+    /// What clients have said that nobody publishes.
+    received: ReceivedTable,
+    /// Channels that were deleted, and whose subscribers are to be told.
+    deleted: VecDeque<ChannelKey>,
     /// Channels with something to hand over.
     dirty: Vec<ChannelKey>,
     /// The channel that should not wait for the end of the turn.
@@ -163,12 +191,20 @@ pub struct Hub {
 }
 
 impl Hub {
-    /// No channels.
+    /// No channels, of a loop that is alone.
     pub fn new(limits: Limits) -> Self {
+        Self::seated(limits, None)
+    }
+
+    /// No channels, of a loop that has this place among others.
+    pub fn seated(limits: Limits, seat: Option<Seat>) -> Self {
         Self {
             limits,
             channels: Slab::new(),
             by_name: HashMap::new(),
+            seat,
+            received: ReceivedTable::default(),
+            deleted: VecDeque::new(),
             dirty: Vec::new(),
             urgent: None,
             unarmed: Vec::new(),
@@ -214,47 +250,37 @@ impl Hub {
         self.find(name).map_or_else(|| self.make(name, now), Ok)
     }
 
-    fn make(&mut self, name: &str, now: Now) -> Result<ChannelKey, HubError> {
-        if self.channels.len() >= self.limits.channels_max && !self.make_room() {
-            return Err(HubError::Full);
-        }
-        let name: Arc<str> = Arc::from(name);
-        let epoch = now.unix_ms().max(self.epoch_min);
-        let slot = self.channels.insert(Channel {
-            name: Arc::clone(&name),
-            log: History::new(epoch),
-            subscribers: Vec::new(),
-            census: Census::default(),
-            read: 0,
-            pending: 0,
-            dirty: false,
-            used: now.at,
-            armed: None,
-            unarmed: true,
-        });
-        let key = ChannelKey(u32::try_from(slot).map_err(|_| HubError::Full)?);
-        self.by_name.insert(name, key);
-        self.unarmed.push(key);
-        Ok(key)
+    /// Appends a message to a channel's log; its subscribers get it when the turn is settled.
+    pub fn publish(
+        &mut self,
+        key: ChannelKey,
+        draft: Draft,
+        now: Now,
+    ) -> Result<Receipt, HubError> {
+        let Draft { name, payload } = draft;
+        let channel = self.channels.get(key.0 as usize).filter(|channel| !channel.deleted);
+        let channel = channel.ok_or(HubError::Deleted)?;
+        let (bytes, subscribers) = (payload.bytes().len(), channel.census());
+        let id = match &mut self.seat {
+            Some(seat) => seat.publish(&channel.name, name, payload, now)?,
+            None => {
+                let (id, channel) = (channel.log.next_id(), Arc::clone(&channel.name));
+                let time_ms = now.unix_ms();
+                self.append(key, Event { id, time_ms, at: now.at, channel, name, payload }, now);
+                return Ok(Receipt { id, bytes, subscribers });
+            }
+        };
+        self.act(now);
+        Ok(Receipt { id, bytes, subscribers })
     }
 
-    /// Appends a message to a channel's log; its subscribers get it when the turn is settled.
-    pub fn publish(&mut self, key: ChannelKey, draft: Draft, now: Now) -> Option<Receipt> {
-        let channel = self.channels.get_mut(key.0 as usize)?;
-        let bytes = draft.payload.bytes().len();
-        let id = channel.log.next_id();
+    fn append(&mut self, key: ChannelKey, event: Event, now: Now) {
+        let Some(channel) = self.channels.get_mut(key.0 as usize) else { return };
+        let bytes = event.payload.bytes().len();
         channel.used = now.at;
         channel.pending += 1;
-        channel.log.append(Event {
-            id,
-            time_ms: now.unix_ms(),
-            at: now.at,
-            channel: Arc::clone(&channel.name),
-            name: draft.name,
-            payload: draft.payload,
-        });
+        channel.log.append(event);
         self.bytes += bytes;
-        let subscribers = channel.census;
         if channel.pending >= limits::PENDING_MAX || bytes > limits::PENDING_BYTES_MAX {
             self.urgent = Some(key);
         }
@@ -263,7 +289,6 @@ impl Hub {
         if self.bytes > self.limits.history_all_bytes_max {
             self.forget_idlest(key);
         }
-        Some(Receipt { id, bytes, subscribers })
     }
 
     /// A channel of which so much waits to be handed over that it should not wait any longer.
@@ -272,8 +297,8 @@ impl Hub {
     }
 
     /// Moves the read mark up to `upto`, never back; returns what is unread then.
-    pub fn mark_read(&mut self, key: ChannelKey, upto: Upto) -> u64 {
-        let Some(channel) = self.channels.get_mut(key.0 as usize) else { return 0 };
+    pub fn mark_read(&mut self, key: ChannelKey, upto: Upto, now: Now) -> Result<u64, HubError> {
+        let Some(channel) = self.channels.get_mut(key.0 as usize) else { return Ok(0) };
         let newest = channel.log.cursor();
         let upto = match upto {
             Upto::Newest => newest.offset,
@@ -282,12 +307,25 @@ impl Hub {
             // Of another log of that name nothing is left to be read.
             Upto::Id(_) => 0,
         };
-        let mark = upto.min(newest.offset).max(channel.read);
-        if mark != channel.read {
+        let mark = Id { offset: upto.min(newest.offset), ..newest };
+        if mark.offset > channel.read {
+            match &mut self.seat {
+                Some(seat) => seat.read(&channel.name, mark)?,
+                None => self.advance(key, mark),
+            }
+            self.act(now);
+        }
+        Ok(self.channel(key).map_or(0, Channel::unread))
+    }
+
+    /// The log was read up to this message of it.
+    fn advance(&mut self, key: ChannelKey, mark: Id) {
+        let Some(channel) = self.channels.get_mut(key.0 as usize) else { return };
+        let mark = mark.offset.min(channel.log.cursor().offset);
+        if mark > channel.read {
             channel.read = mark;
             self.soil(key);
         }
-        self.channel(key).map_or(0, Channel::unread)
     }
 
     /// Enters a connection into a channel's list.
@@ -296,6 +334,9 @@ impl Hub {
         let slot = u32::try_from(channel.subscribers.len()).ok()?;
         channel.subscribers.push(subscriber);
         channel.census.enter(subscriber.kind);
+        if let Some(tally) = &channel.tally {
+            tally.enter(subscriber.kind);
+        }
         Some(Edge { channel: key, slot })
     }
 
@@ -308,6 +349,9 @@ impl Hub {
         }
         let left = channel.subscribers.swap_remove(slot);
         channel.census.leave(left.kind);
+        if let Some(tally) = &channel.tally {
+            tally.leave(left.kind);
+        }
         channel.used = now;
         let moved = channel.subscribers.get(slot).copied();
         if channel.subscribers.is_empty() {
@@ -369,18 +413,6 @@ impl Hub {
         self.channel(key).map_or(&[], |channel| &channel.subscribers)
     }
 
-    /// Forgets a channel that nobody is subscribed to.
-    pub fn remove(&mut self, key: ChannelKey) {
-        let idle = self.channel(key).is_some_and(|channel| channel.subscribers.is_empty());
-        if !idle {
-            return;
-        }
-        let channel = self.channels.remove(key.0 as usize);
-        self.by_name.remove(&channel.name);
-        self.bytes -= channel.log.bytes();
-        self.epoch_min = self.epoch_min.max(channel.log.cursor().epoch + 1);
-    }
-
     /// The next channel that needs a deadline, and the deadline.
     pub fn next_unarmed(&mut self, now: Now) -> Option<(ChannelKey, Instant)> {
         while let Some(key) = self.unarmed.pop() {
@@ -440,46 +472,5 @@ impl Hub {
             channel.unarmed = true;
             self.unarmed.push(key);
         }
-    }
-
-    /// Forgets channels without subscribers, those that were only ever named first, then the
-    /// longest idle; many at once, so that the search is paid once for thousands of new names.
-    fn make_room(&mut self) -> bool {
-        let mut idle: Vec<(bool, Instant, ChannelKey)> = self
-            .keyed()
-            .filter(|(_, channel)| channel.subscribers.is_empty() && !channel.dirty)
-            .map(|(key, channel)| (!channel.is_forgettable(), channel.used, key))
-            .collect();
-        idle.sort_unstable();
-        idle.truncate((self.limits.channels_max / limits::ROOM_PARTS).max(1));
-        for (_, _, key) in &idle {
-            self.remove(*key);
-        }
-        !idle.is_empty()
-    }
-
-    /// Lets the longest idle logs forget their messages until all logs fit, with room to spare.
-    fn forget_idlest(&mut self, but: ChannelKey) {
-        let mut idle: Vec<(Instant, ChannelKey)> = self
-            .keyed()
-            .filter(|(key, channel)| *key != but && !channel.dirty && !channel.log.is_empty())
-            .map(|(key, channel)| (channel.used, key))
-            .collect();
-        idle.sort_unstable();
-        let all_max = self.limits.history_all_bytes_max;
-        for (_, key) in idle {
-            if self.bytes <= all_max - all_max / limits::ROOM_PARTS {
-                return;
-            }
-            if let Some(channel) = self.channels.get_mut(key.0 as usize) {
-                self.bytes -= channel.log.bytes();
-                channel.log.forget();
-            }
-        }
-    }
-
-    fn keyed(&self) -> impl Iterator<Item = (ChannelKey, &Channel)> {
-        let keyed = self.channels.iter();
-        keyed.filter_map(|(slot, channel)| Some((ChannelKey(u32::try_from(slot).ok()?), channel)))
     }
 }

@@ -70,6 +70,11 @@ pub struct Census {
 }
 
 impl Census {
+    /// So many of each, in the order of [`Kind::ALL`].
+    pub const fn of(counts: [u32; Kind::ALL.len()]) -> Self {
+        Self { counts }
+    }
+
     /// One more.
     pub const fn enter(&mut self, kind: Kind) {
         self.counts[kind as usize] += 1;

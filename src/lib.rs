@@ -24,6 +24,10 @@
 //! a turn is handed over at its end, a batch per channel, so that sixteen messages cost a
 //! subscriber one piece of output and one system call.
 //!
+//! A server may have several such loops, each on a thread of its own with its own listener, slab
+//! and hub. What they share is [`order`]: who publishes takes the message's place in its log there,
+//! under a lock that no delivery needs, and every loop is told in the same order.
+//!
 //! ## The order of files
 //!
 //! A file uses only what stands below it; `tests/tidy.rs` reads this list and checks every `use`.
@@ -60,11 +64,14 @@
 //!   ledger      accounts by owner, receipts by message, and the runs that time is booked by
 //!   fault       the reason table, and how often each reason was given
 //!   hub         channels, dense lists of subscribers
+//!   order       one order of messages for several loops, and how they are told
 //!   history     one bounded log, replay after a cursor
 //!   slow        what becomes of a reader that does not keep up
 //!   queue       output of one connection
 //!   timer       deadlines
+//!   commons     what several loops count together
 //!   admission   whom the listener lets in, and what an address may
+//!   received    what clients said where nobody publishes it
 //! wire: pure codecs
 //!   wire        head, body, chunked, event_stream, ws_frame, ws_message, json, …
 //! words
@@ -79,7 +86,8 @@
 //!   connection, after every call; the ledger's rows add up to the same.
 //! - One log, one cursor: `<epoch>-<offset>` is the same in every mechanism; what a log no longer
 //!   has is announced with its count.
-//! - A message is encoded at most once per encoding and batch, and shared by reference count.
+//! - Every loop has every message, in one order, and has it before its publisher has its id.
+//! - A message is encoded at most once per encoding, batch and loop, and shared by reference count.
 //! - Every state of a connection has a deadline, and every queue a bound in [`limits`].
 //! - A request that needs a token is refused before its content is read; of a token nothing but a
 //!   digest is kept.
@@ -95,6 +103,7 @@ pub mod answer;
 pub mod api;
 pub mod client;
 pub mod clock;
+pub mod commons;
 pub mod conn;
 pub mod cost;
 pub mod dissect;
@@ -118,10 +127,12 @@ pub mod limits;
 pub mod listener;
 pub mod mech;
 pub mod metrics;
+pub mod order;
 pub mod origin;
 pub mod prose;
 pub mod queue;
 pub mod reactor;
+pub mod received;
 pub mod route;
 pub mod site;
 pub mod slow;

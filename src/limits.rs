@@ -231,12 +231,23 @@ pub const GATHER_MAX: usize = 64;
 pub const READ_BUFFER_BYTES: usize = 64 * 1024;
 /// Readiness events taken by one poll.
 pub const EVENTS_PER_TURN: usize = 1_024;
+/// Loops of a server: a bit for each in one word.
+pub const LOOPS_MAX: usize = 64;
+/// News that wait for a loop: what others publish while it hands one message to thousands. Beyond:
+/// 503.
+pub const NEWS_MAX: usize = 16 * 1024;
+/// Payload bytes of these news. The log may have forgotten them already.
+pub const NEWS_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// How long a loop reads nothing while another one is behind with half as many news.
+pub const NEWS_PAUSE_US: u64 = SECOND_US / 1_000;
 /// Requests from other threads waiting for the loop.
 pub const INBOX_MAX: usize = 1_024;
 /// `listen(2)` backlog: a reconnect storm of thousands.
 pub const BACKLOG: u16 = 4_096;
 /// Descriptors kept free of connections: listeners, epoll, waker, signals, log, spare.
 pub const DESCRIPTORS_SPARE: u64 = 64;
+/// The same for each loop besides the first: listener, reserve, epoll, waker.
+pub const DESCRIPTORS_PER_LOOP: u64 = 4;
 /// Connections that are refused at the door and linger, to be told so: others have their places.
 pub const REFUSED_MAX: usize = 32;
 /// Bytes of whoever is turned away that are read, so that the answer is not thrown away by an RST.
@@ -277,6 +288,7 @@ const _: () = assert!(HEAD_BYTES_MAX <= PIPELINE_BYTES_MAX, "a head fits behind 
 const _: () = assert!(PARK_US < 30 * SECOND_US, "a parked poll is younger than a proxy's patience");
 const _: () = assert!((REFUSED_MAX as u64) < DESCRIPTORS_SPARE, "the refused have room besides");
 const _: () = assert!(HISTORY_BYTES_MAX <= HISTORY_ALL_BYTES_MAX, "one channel fits into all");
+const _: () = assert!(LOOPS_MAX <= u64::BITS as usize, "a loop is a bit of a word");
 const _: () = assert!(LENS_OWN_BYTES_MAX <= LENS_UNIT_BYTES_MAX, "a viewer's own is told in short");
 const _: () =
     assert!(LENS_UNIT_BYTES_MAX <= DISSECT_UNIT_BYTES_MAX, "units are shown as dissected");
@@ -344,9 +356,14 @@ pub const FIXED: &[Row] = &[
     row("gather_max", GATHER_MAX as u64),
     row("read_buffer_bytes", READ_BUFFER_BYTES as u64),
     row("events_per_turn", EVENTS_PER_TURN as u64),
+    row("loops_max", LOOPS_MAX as u64),
+    row("news_max", NEWS_MAX as u64),
+    row("news_bytes_max", NEWS_BYTES_MAX as u64),
+    row("news_pause_us", NEWS_PAUSE_US),
     row("inbox_max", INBOX_MAX as u64),
     row("backlog", BACKLOG as u64),
     row("descriptors_spare", DESCRIPTORS_SPARE),
+    row("descriptors_per_loop", DESCRIPTORS_PER_LOOP),
     row("refused_max", REFUSED_MAX as u64),
     row("turned_away_bytes_max", TURNED_AWAY_BYTES_MAX as u64),
     row("addresses_owing_max", ADDRESSES_OWING_MAX as u64),

@@ -60,7 +60,7 @@ impl Addresses {
         limits: &Limits,
         now: Instant,
     ) -> Result<Option<AddressKey>, AddressFull> {
-        if limits.connections_per_address_max == 0 && limits.publishes_per_s_max == 0 {
+        if !limits.bound_addresses() {
             return Ok(None);
         }
         self.forget(limits, now);
@@ -172,7 +172,8 @@ impl Entry {
     fn pay(&mut self, limits: &Limits, now: Instant) {
         let paid = now.since(self.at).saturating_mul(limits.publishes_per_s_max as u64);
         self.debt = self.debt.saturating_sub(paid);
-        self.at = now;
+        // Another loop may have paid for a turn that began later.
+        self.at = self.at.max(now);
     }
 }
 

@@ -8,7 +8,7 @@ use crate::cost::{Owner, Phase};
 use crate::event::{Batch, Payload};
 use crate::fault::Fault;
 use crate::frame::Frames;
-use crate::hub::{Draft, Pending, Subscriber};
+use crate::hub::{Draft, HubError, Pending, Subscriber};
 use crate::id::{ChannelKey, Id, Token};
 use crate::limits;
 use crate::mech::mould::{Act, Why};
@@ -83,15 +83,18 @@ impl Engine {
         self.arm(index);
     }
 
-    /// Tells every subscriber that its channel is no more.
-    pub(super) fn end_channel(&mut self, key: ChannelKey) {
-        if self.hub.is_dirty(key) {
-            self.deliver(key);
-        }
-        let subscribers = self.hub.subscribers(key).to_vec();
-        for Subscriber { token, .. } in subscribers {
-            self.end(token.index, Why::Deleted);
-            self.unsubscribe(token.index);
+    /// Tells every subscriber of a channel that was deleted that it is no more.
+    pub(super) fn end_deleted(&mut self) {
+        while let Some(key) = self.hub.next_deleted() {
+            if self.hub.is_dirty(key) {
+                self.deliver(key);
+            }
+            let subscribers = self.hub.subscribers(key).to_vec();
+            for Subscriber { token, .. } in subscribers {
+                self.end(token.index, Why::Deleted);
+                self.unsubscribe(token.index);
+            }
+            self.hub.bury(key);
         }
     }
 
@@ -126,9 +129,10 @@ impl Engine {
             }
             match act {
                 Act::Subscribe(key) => self.subscribe(index, key),
-                Act::Publish(key, payload) => self.publish_for(key, payload),
+                Act::Publish(key, payload) => self.publish_for(index, key, payload),
                 Act::Receive(key, payload) => {
-                    self.received.enter(&self.hub, key, &payload, self.turn.now);
+                    let received = self.hub.receive(key, &payload, self.turn.now);
+                    self.end_unheard(index, received);
                 }
                 Act::Done => self.done(index),
                 Act::Close => self.close(index),
@@ -153,10 +157,19 @@ impl Engine {
         }
     }
 
-    fn publish_for(&mut self, key: ChannelKey, payload: Payload) {
+    fn publish_for(&mut self, index: u32, key: ChannelKey, payload: Payload) {
         let now = self.ledger.now(self.turn.now);
-        self.hub.publish(key, Draft { name: None, payload }, now);
+        let published = self.hub.publish(key, Draft { name: None, payload }, now).map(|_| ());
+        self.end_unheard(index, published);
         self.deliver_urgent();
+    }
+
+    /// What a mechanism's peer has said could not be taken: that was its last word, for no answer
+    /// would tell which of its messages are lost.
+    fn end_unheard(&mut self, index: u32, said: Result<(), HubError>) {
+        if said == Err(HubError::Congested) {
+            self.end(index, Why::Fault(Fault::LoopBehind));
+        }
     }
 
     /// The request in hand is answered: the connection is free for the next, or done with.
@@ -206,7 +219,7 @@ impl Engine {
         self.unsubscribe(index);
         let Some(conn) = self.conns.get_mut(index as usize) else { return };
         if let State::Mech(mech) = &conn.state {
-            self.online.leave(mech.kind());
+            self.commons.online().leave(mech.kind());
             self.ledger.closed(mech.kind(), self.turn.now.at);
             conn.lag = Lag::Level;
             conn.await_head(self.turn.now.at);

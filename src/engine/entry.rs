@@ -12,14 +12,21 @@ use crate::limits;
 use crate::route::{Ask, Refusal};
 
 impl Engine {
-    /// Connections that count: those that are refused at the door do not.
+    /// Connections that count, of all loops: those that are refused at the door do not.
     pub fn admitted(&self) -> usize {
-        self.conns.len().saturating_sub(self.refused.len())
+        self.commons.connections()
+    }
+
+    /// There are more or fewer of them here.
+    pub(super) fn recount(&mut self) {
+        let now = self.conns.len().saturating_sub(self.refused.len());
+        let before = std::mem::replace(&mut self.counted, now);
+        self.commons.recount(before, now);
     }
 
     /// Whether one more connection from there would be refused.
     pub fn would_refuse(&self, address: PeerAddress) -> bool {
-        self.addresses.is_full(address, &self.turn.limits)
+        self.commons.is_full(address, &self.turn.limits)
     }
 
     /// The peer's address is known: what it may do is counted there. One connection too many is
@@ -29,7 +36,7 @@ impl Engine {
         if conn.generation != token.generation {
             return;
         }
-        match self.addresses.enter(address, &self.turn.limits, self.turn.now.at) {
+        match self.commons.enter(address, &self.turn.limits, self.turn.now.at) {
             Ok(key) => conn.address = key,
             Err(full) => {
                 if self.refused.len() >= limits::REFUSED_MAX
@@ -38,6 +45,7 @@ impl Engine {
                     self.vanish(oldest.index, Farewell::Close);
                 }
                 self.refused.push_back(token);
+                self.recount();
                 // Those who wait for the end of the turn would make room for each other unheard.
                 self.crowded |= self.refused.len() >= limits::REFUSED_MAX;
                 self.refuse(token.index, &Manner::LOST, Fault::from(full).into());
@@ -49,7 +57,7 @@ impl Engine {
     pub(super) fn depart(&mut self, token: Token) {
         let Some(conn) = self.conns.get_mut(token.index as usize) else { return };
         if let Some(key) = conn.address.take() {
-            self.addresses.leave(key, &self.turn.limits, self.turn.now.at);
+            self.commons.leave(key, &self.turn.limits, self.turn.now.at);
         }
         // They are few.
         self.refused.retain(|refused| *refused != token);
@@ -142,7 +150,7 @@ impl Engine {
     /// Counts a message that the connection's address publishes, if it may.
     pub(super) fn count_publish(&mut self, index: u32) -> Result<(), Fault> {
         match self.conns.get(index as usize).and_then(|conn| conn.address) {
-            Some(key) => Ok(self.addresses.publish(key, &self.turn.limits, self.turn.now.at)?),
+            Some(key) => Ok(self.commons.publish(key, &self.turn.limits, self.turn.now.at)?),
             None => Ok(()),
         }
     }

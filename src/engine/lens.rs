@@ -219,7 +219,8 @@ impl Engine {
         let text = serde_json::to_string(what).unwrap_or_default();
         let draft = Draft { name: Some(Arc::from(name)), payload: Payload::Text(text.into()) };
         for key in views.into_iter().flatten() {
-            self.hub.publish(key, draft.clone(), self.turn.now);
+            // Where there is no room for it, viewers miss it as they do whatever is too much.
+            let _ = self.hub.publish(key, draft.clone(), self.turn.now);
         }
     }
 

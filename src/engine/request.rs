@@ -175,23 +175,18 @@ impl Engine {
     }
 
     fn call(&mut self, index: u32, call: Call, manner: &Manner, content: Vec<u8>) {
-        if let Call::Delete(channel) = &call
-            && let Some(key) = self.hub.find(channel)
-        {
-            self.end_channel(key);
-        }
         if let Call::Read(reading) = call {
             return self.read_ledger(index, reading, manner);
         }
         let mut api = Api {
             hub: &mut self.hub,
-            received: &self.received,
-            online: &self.online,
+            online: self.commons.online().census(),
             now: self.ledger.now(self.turn.now),
             date: &self.turn.date,
             mode: self.mode,
         };
         let answer = api.answer(call, content, manner);
+        self.end_deleted();
         self.answer_or_refuse(index, answer, manner);
         self.deliver_urgent();
     }
@@ -229,6 +224,7 @@ impl Engine {
             }
             _ => opening(replay),
         };
+        let is_chat = subscription.address == Address::Chat;
         let door = Door {
             head,
             manner,
@@ -239,15 +235,12 @@ impl Engine {
             cursor: subscription.cursor,
             park_us: subscription.park_us,
             slow: subscription.slow,
-            session: self.sessions + 1,
+            session: if is_chat { self.commons.next_session() } else { 0 },
         };
         let Some(conn) = self.conns.get_mut(index as usize) else { return Ok(()) };
         let mut out = self.turn.out(&mut conn.queue, &mut conn.account);
         let mech = Mech::open(subscription.kind, &door, &mut out)?;
-        if subscription.address == Address::Chat {
-            self.sessions += 1;
-        }
-        self.online.enter(mech.kind());
+        self.commons.online().enter(mech.kind());
         self.ledger.opened(mech.kind(), self.turn.now.at);
         conn.keep_alive = manner.keep_alive;
         conn.unopened = u32::try_from(conn.queue.bytes()).unwrap_or(u32::MAX);

@@ -193,6 +193,8 @@ pub const FAULTS: &[Row] = &numbered([
         "The channel was deleted."),
     server(Fault::ChannelsFull, "channels_full", "RFC 9110 §15.6.4", 503, W::TRY_AGAIN,
         "There are as many channels as there may be; try again later."),
+    server(Fault::LoopBehind, "loop_behind", "RFC 9110 §15.6.4", 503, W::TRY_AGAIN,
+        "One of the server's loops is behind with what the others publish; try again."),
     client(Fault::CursorRefused, "cursor_refused", "", 400, W::POLICY,
         "A cursor is an id, all, latest, a duration such as 10m, or a Unix time."),
     client(Fault::SnapshotUnknown, "snapshot_unknown", "RFC 9110 §15.5.5", 404, W::POLICY,

@@ -29,8 +29,8 @@ fn a_burst_is_handed_over_whole_before_the_log_forgets() {
     let limits = Limits { history_messages_max: 1, ..Limits::default() };
     let mut hub = Hub::new(limits);
     let key = hub.channel_named("c", at(0)).unwrap();
-    hub.publish(key, text("1"), at(1));
-    hub.publish(key, text("2"), at(1));
+    hub.publish(key, text("1"), at(1)).unwrap();
+    hub.publish(key, text("2"), at(1)).unwrap();
     let Pending { batch, .. } = hub.pending(key, at(2)).unwrap();
     assert_eq!((batch.events.len(), batch.unread), (2, 2));
     hub.handed_over(key, at(2));
@@ -54,17 +54,21 @@ fn the_read_mark_only_rises() {
     let mut hub = Hub::new(Limits::default());
     let key = hub.channel_named("c", at(0)).unwrap();
     for _ in 0..3 {
-        hub.publish(key, text("x"), at(0));
+        hub.publish(key, text("x"), at(0)).unwrap();
     }
-    assert_eq!(hub.mark_read(key, Upto::Offset(2)), 1);
-    assert_eq!(hub.mark_read(key, Upto::Offset(1)), 1);
-    hub.publish(key, text("unread"), at(0));
+    assert_eq!(hub.mark_read(key, Upto::Offset(2), at(0)), Ok(1));
+    assert_eq!(hub.mark_read(key, Upto::Offset(1), at(0)), Ok(1));
+    hub.publish(key, text("unread"), at(0)).unwrap();
     let epoch = hub.channel(key).unwrap().log().cursor().epoch;
     for epoch in [0, epoch - 1, epoch + 1, u64::MAX] {
-        assert_eq!(hub.mark_read(key, Upto::Id(Id { epoch, offset: 99 })), 2, "of another log");
+        assert_eq!(
+            hub.mark_read(key, Upto::Id(Id { epoch, offset: 99 }), at(0)),
+            Ok(2),
+            "of another log"
+        );
     }
-    assert_eq!(hub.mark_read(key, Upto::Id(Id { epoch, offset: 3 })), 1);
-    assert_eq!(hub.mark_read(key, Upto::Offset(99)), 0);
+    assert_eq!(hub.mark_read(key, Upto::Id(Id { epoch, offset: 3 }), at(0)), Ok(1));
+    assert_eq!(hub.mark_read(key, Upto::Offset(99), at(0)), Ok(0));
 }
 
 #[test]
@@ -72,7 +76,7 @@ fn a_name_that_nobody_used_is_forgotten_and_a_log_is_not() {
     let mut hub = Hub::new(Limits::default());
     let named = hub.channel_named("named", at(0)).unwrap();
     let used = hub.channel_named("used", at(0)).unwrap();
-    hub.publish(used, text("x"), at(0));
+    hub.publish(used, text("x"), at(0)).unwrap();
     while hub.next_unarmed(at(0)).is_some() {}
     hub.handed_over(used, at(0));
     hub.tick(named, at(limits::CHANNEL_IDLE_US));
@@ -100,7 +104,7 @@ fn all_logs_together_are_bounded() {
     for n in 0..20 {
         let now = at(n * SECOND_US);
         let key = hub.channel_named(&n.to_string(), now).unwrap();
-        hub.publish(key, text(&part), now);
+        hub.publish(key, text(&part), now).unwrap();
         hub.handed_over(key, now);
         while hub.next_dirty().is_some() {}
         assert!(hub.bytes <= limits::HISTORY_ALL_BYTES_MAX);
@@ -115,7 +119,7 @@ fn all_logs_together_are_bounded() {
 fn names_that_were_only_mentioned_give_way_before_messages() {
     let mut hub = Hub::new(Limits::default());
     let used = hub.channel_named("used", at(0)).unwrap();
-    hub.publish(used, text("x"), at(0));
+    hub.publish(used, text("x"), at(0)).unwrap();
     hub.handed_over(used, at(0));
     while hub.next_dirty().is_some() {}
     for n in 0..u64::try_from(limits::CHANNELS_MAX).unwrap() {

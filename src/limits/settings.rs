@@ -110,6 +110,11 @@ impl Limits {
         if message > queue { message } else { queue }
     }
 
+    /// Whether anything is bounded that an address may.
+    pub const fn bound_addresses(&self) -> bool {
+        self.connections_per_address_max != 0 || self.publishes_per_s_max != 0
+    }
+
     /// What does not fit together: a sentence for each, in the names of the flags.
     pub fn contradictions(&self) -> Vec<&'static str> {
         let rules = [

@@ -156,8 +156,13 @@ const ELSEWHERE: &[(&str, Held)] = &[
     ("gather_max", Test(QUEUE, "gather_takes_no_more_slices_than_it_is_given")),
     ("read_buffer_bytes", Nobody("the size of a buffer that all share")),
     ("events_per_turn", Nobody("what one poll takes; the next one takes the rest")),
+    ("loops_max", Test(MOMENTS, "so_many_loops_and_no_more_share_an_order")),
+    ("news_max", Test(MOMENTS, "a_loop_that_is_full_of_news_has_a_publish_refused_and_nothing_is_half_said")),
+    ("news_bytes_max", Test(MOMENTS, "long_messages_are_refused_before_they_are_as_many")),
+    ("news_pause_us", Nobody("how soon a loop that waits for another reads again")),
     ("inbox_max", Test(TURNS, "a_full_inbox_recovers")),
     ("backlog", Nobody("what the kernel keeps")),
+    ("descriptors_per_loop", Item("src/reactor.rs", "others * limits::DESCRIPTORS_PER_LOOP")),
     ("descriptors_spare", Test(CROWD, "without_descriptors_the_server_serves_those_it_has")),
     ("refused_max", Test("tests/lessons/neighbours.rs", "the_refused_make_room_for_each_other_and_all_are_told")),
     ("turned_away_bytes_max", Item("src/reactor/door.rs", "while dropped < limits::TURNED_AWAY_BYTES_MAX")),
@@ -247,4 +252,5 @@ const LISTENER: &str = "src/listener.rs";
 const QUEUE: &str = "src/queue.rs";
 const REASONS: &str = "tests/lessons/reasons.rs";
 const SLOW: &str = "tests/lessons/slow.rs";
+const MOMENTS: &str = "tests/loops/moments.rs";
 const TURNS: &str = "tests/loopback/turns.rs";

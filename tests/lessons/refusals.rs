@@ -288,6 +288,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("slow_untold", "slow::what_cannot_be_told_is_not_dropped"),
     ("queues_full", "slow::the_longest_queue_gives_way_when_all_are_too_long"),
     ("channels_full", "hub::tests"),
+    ("loop_behind", "tests/loops: moments"),
     ("ledger_absent", "a build without the ledger: tests/cost"),
     ("connections_full", "loopback: crowd"),
     ("connections_per_address_full", "neighbours::one_connection_too_many_is_told_so"),

@@ -1,0 +1,110 @@
+//! What all loops of a server count together: who is connected, from where, and by which mechanism.
+//!
+//! A loop that is alone has one of its own. Nothing here is looked at for a delivery.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::admission::{AddressFull, AddressKey, Addresses, PeerAddress, PublishRateExceeded};
+use crate::clock::Instant;
+use crate::id::{Census, Kind};
+use crate::limits::Limits;
+
+/// What the loops of one server have in common, besides the order of messages.
+#[derive(Debug, Default)]
+pub struct Commons {
+    /// Open mechanisms.
+    online: Tally,
+    /// Connections that count among those that there may be.
+    connections: AtomicUsize,
+    /// Sessions of the chat so far.
+    sessions: AtomicU64,
+    /// Where everybody comes from, if what an address may is bounded.
+    addresses: Mutex<Addresses>,
+}
+
+impl Commons {
+    /// Open mechanisms.
+    pub const fn online(&self) -> &Tally {
+        &self.online
+    }
+
+    /// Connections that there are.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    /// A loop that had so many connections has so many now.
+    pub fn recount(&self, before: usize, now: usize) {
+        if now >= before {
+            self.connections.fetch_add(now - before, Ordering::Relaxed);
+        } else {
+            self.connections.fetch_sub(before - now, Ordering::Relaxed);
+        }
+    }
+
+    /// The number of a new session of the chat.
+    pub fn next_session(&self) -> u64 {
+        self.sessions.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// A connection comes from `address`; none is counted where nothing is bounded.
+    pub fn enter(
+        &self,
+        address: PeerAddress,
+        limits: &Limits,
+        now: Instant,
+    ) -> Result<Option<AddressKey>, AddressFull> {
+        if !limits.bound_addresses() {
+            return Ok(None);
+        }
+        self.addresses().enter(address, limits, now)
+    }
+
+    /// Whether another connection from there would be one too many.
+    pub fn is_full(&self, address: PeerAddress, limits: &Limits) -> bool {
+        limits.bound_addresses() && self.addresses().is_full(address, limits)
+    }
+
+    /// A connection has left.
+    pub fn leave(&self, key: AddressKey, limits: &Limits, now: Instant) {
+        self.addresses().leave(key, limits, now);
+    }
+
+    /// A message comes from there.
+    pub fn publish(
+        &self,
+        key: AddressKey,
+        limits: &Limits,
+        now: Instant,
+    ) -> Result<(), PublishRateExceeded> {
+        self.addresses().publish(key, limits, now)
+    }
+
+    fn addresses(&self) -> MutexGuard<'_, Addresses> {
+        self.addresses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How many of each mechanism, on all loops.
+#[derive(Debug, Default)]
+pub struct Tally {
+    counts: [AtomicU32; Kind::ALL.len()],
+}
+
+impl Tally {
+    /// One more.
+    pub fn enter(&self, kind: Kind) {
+        self.counts[kind as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One less.
+    pub fn leave(&self, kind: Kind) {
+        self.counts[kind as usize].fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// How many there are now.
+    pub fn census(&self) -> Census {
+        Census::of(Kind::ALL.map(|kind| self.counts[kind as usize].load(Ordering::Relaxed)))
+    }
+}

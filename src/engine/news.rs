@@ -1,0 +1,36 @@
+//! One loop among others: what they tell it, and whom it calls.
+
+use super::Engine;
+use crate::order::Seat;
+
+impl Engine {
+    /// Hears what other loops have said, and tells the subscribers of what they have deleted.
+    pub(super) fn hear(&mut self) {
+        if self.hub.seat().is_none() {
+            return;
+        }
+        self.hub.take_in();
+        self.deliver_urgent();
+        while self.hub.hear(self.turn.now) {
+            self.deliver_urgent();
+        }
+        self.end_deleted();
+    }
+
+    /// The loop was called, and looks.
+    pub fn called(&mut self) {
+        if let Some(seat) = self.hub.seat() {
+            seat.answer();
+        }
+    }
+
+    /// The loops that were told something and are to be woken, a bit for each: asks once.
+    pub fn take_calls(&mut self) -> u64 {
+        self.hub.seat_mut().map_or(0, Seat::take_calls)
+    }
+
+    /// Whether another loop has so much to take in that no client should be read for a while.
+    pub fn is_held_up(&self) -> bool {
+        self.hub.seat().is_some_and(Seat::is_behind)
+    }
+}

@@ -1,0 +1,111 @@
+//! What chance brings too seldom.
+
+use pushscope::clock::SECOND_US;
+use pushscope::id::Kind;
+use pushscope::{limits, order};
+
+use crate::support::{Client, frames, masked};
+use crate::town::Town;
+
+#[test]
+fn a_loop_that_is_full_of_news_has_a_publish_refused_and_nothing_is_half_said() {
+    let mut town = Town::of(2);
+    let [here, there] = &mut town.worlds[..] else { panic!() };
+    let mut away = Client::open(there, Kind::Sse, "c", "");
+    let texts: Vec<String> = (0..limits::NEWS_MAX).map(|n| n.to_string()).collect();
+    here.publish_burst("c", &texts);
+    let refused = here.publish("c", "one too many");
+    assert_eq!((refused.status, refused.reason()), (503, "loop_behind".into()));
+    assert_eq!(refused.field("Retry-After"), Some("3"));
+    assert_eq!(here.post("/message/read/c", "", b"").status, 503);
+    assert_eq!(here.ask("DELETE /c/c HTTP/1.1\r\nHost: h\r\n\r\n").status, 503);
+    assert_eq!(here.get("/message/count/c").json()["data"], texts.len());
+    there.turn();
+    assert_eq!(away.texts(there), texts);
+    assert!(here.publish("c", "and on").id().ends_with(&format!("-{}", texts.len() + 1)));
+    there.turn();
+    assert_eq!(away.texts(there).last().unwrap(), "and on");
+}
+
+#[test]
+fn long_messages_are_refused_before_they_are_as_many() {
+    let mut town = Town::of(2);
+    let [here, there] = &mut town.worlds[..] else { panic!() };
+    let long = "x".repeat(limits::MESSAGE_BYTES_MAX);
+    let most = limits::NEWS_BYTES_MAX / limits::MESSAGE_BYTES_MAX;
+    let taken = (0..=2 * most).take_while(|_| here.publish("c", &long).status != 503).count();
+    // The last of them goes beyond: it could be of any size.
+    assert_eq!(taken, most + 1);
+    assert!(here.engine.is_held_up(), "clients are read while the other loop is behind");
+    there.turn();
+    assert!(!here.engine.is_held_up() && here.publish("c", &long).status == 202);
+}
+
+#[test]
+fn so_many_loops_and_no_more_share_an_order() {
+    assert_eq!(order::seats(limits::LOOPS_MAX + 1).len(), limits::LOOPS_MAX);
+    let numbers: Vec<_> = order::seats(3).iter().map(order::Seat::number).collect();
+    assert_eq!(numbers, [(0, 3), (1, 3), (2, 3)]);
+}
+
+#[test]
+fn who_cannot_be_answered_is_closed_when_it_is_not_heard() {
+    let mut town = Town::of(2);
+    let [here, _] = &mut town.worlds[..] else { panic!() };
+    let socket = Client::open(here, Kind::WebSocket, "c", "");
+    let texts: Vec<String> = (0..limits::NEWS_MAX).map(|n| n.to_string()).collect();
+    here.publish_burst("other", &texts);
+    here.tell(&socket.name, masked(0x81, b"lost"));
+    let said = here.said(&socket.name);
+    let at = said.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
+    let (first, payload) = frames(&said[at..]).pop().unwrap();
+    assert_eq!((first, payload.get(..2)), (0x88, Some(&1013_u16.to_be_bytes()[..])));
+}
+
+#[test]
+fn a_loop_that_has_forgotten_a_log_goes_on_where_it_stands() {
+    let mut town = Town::of(2);
+    let [here, there] = &mut town.worlds[..] else { panic!() };
+    // The one that has nothing but the name forgets it; nobody has published yet.
+    Client::open(there, Kind::Poll, "c", "");
+    there.advance(2 * limits::CHANNEL_IDLE_US);
+    assert_eq!(there.engine.hub().find("c"), None);
+    let first = here.publish("c", "first").id();
+    let mut late = Client::open(there, Kind::Sse, "c", "all");
+    assert_eq!(late.texts(there), ["first"]);
+    assert_eq!(late.cursor(there), first);
+}
+
+#[test]
+fn a_name_that_is_deleted_and_used_again_never_has_its_epoch_twice() {
+    let mut town = Town::of(3);
+    let mut epochs = Vec::new();
+    for round in 0..6 {
+        let (making, ending) = (round % 3, (round + 1) % 3);
+        let id = town.worlds[making].publish("c", "x").id();
+        epochs.push(id.split_once('-').unwrap().0.parse::<u64>().unwrap());
+        let delete = "DELETE /c/c HTTP/1.1\r\nHost: h\r\n\r\n";
+        assert_eq!(town.worlds[ending].ask(delete).status, 200);
+        assert_eq!(town.worlds[making].get("/c/c").json()["messages"], 0);
+    }
+    assert!(epochs.is_sorted_by(|one, next| one < next), "{epochs:?}");
+}
+
+#[test]
+fn what_clients_say_and_how_many_they_are_is_known_to_every_loop() {
+    let mut town = Town::of(2);
+    let [here, there] = &mut town.worlds[..] else { panic!() };
+    Client::open(here, Kind::Sse, "c", "");
+    Client::open(there, Kind::Sse, "c", "");
+    Client::open(there, Kind::WebSocket, "c", "");
+    for world in [&mut *here, &mut *there] {
+        assert_eq!(world.get("/online").json()["by"]["sse"], 2);
+        assert_eq!(world.get("/c/c").json()["subscribers"]["websocket"], 1);
+        assert_eq!(world.engine.admitted(), 3);
+    }
+    assert_eq!(there.publish("c", "x").json()["subscribers"]["sse"], 2);
+    there.tell("talking", crate::support::request(Kind::WebSocket, "/webSocket/7"));
+    there.tell("talking", masked(0x81, b"for nobody"));
+    assert_eq!(here.get("/received/7").json()[0]["text"], "for nobody");
+    here.advance(SECOND_US);
+}
