@@ -175,6 +175,17 @@ impl Admission {
         self.state == State::Ready
     }
 
+    /// Whether there are more connections than there may be: other loops have let in some, too.
+    pub const fn is_over(&self, connections: usize) -> bool {
+        connections > self.connections_max
+    }
+
+    /// Whether there is no room: what other loops give back nobody announces, so that it is looked
+    /// for after a pause.
+    pub fn is_full(&self) -> bool {
+        self.state == State::Full
+    }
+
     /// When a pause is over.
     pub const fn deadline(&self) -> Option<Instant> {
         match self.state {

@@ -20,6 +20,13 @@ pub struct Listener {
     calls: Calls,
 }
 
+/// Whether others listen on the same address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Sharing {
+    Alone,
+    Shared,
+}
+
 /// What an attempt to accept came to.
 #[derive(Debug)]
 pub enum Accepted {
@@ -36,10 +43,23 @@ pub enum Accepted {
 }
 
 impl Listener {
-    /// Listens on `address`.
+    /// Listens on `address`, alone.
     pub fn bind(address: SocketAddr) -> io::Result<Self> {
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-        socket.set_reuse_address(true)?;
+        Self::listen(bound(address, Sharing::Alone)?)
+    }
+
+    /// Listens on `address` with others of this process: the kernel deals the connections out.
+    pub fn bind_shared(address: SocketAddr) -> io::Result<Self> {
+        Self::listen(bound(address, Sharing::Shared)?)
+    }
+
+    /// Whether an address is free. Who shares it would share it with a stranger, too: with another
+    /// process of the same user that does (socket(7), `SO_REUSEPORT`).
+    pub fn probe(address: SocketAddr) -> io::Result<()> {
+        bound(address, Sharing::Alone).map(drop)
+    }
+
+    fn listen(socket: Socket) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         // On Linux an accepted socket inherits these: set once, they cost no call per connection.
         socket.set_tcp_nodelay(true)?;
@@ -50,7 +70,6 @@ impl Listener {
         socket.set_tcp_keepalive(&keepalive)?;
         socket.set_tcp_user_timeout(Some(Duration::from_millis(limits::USER_TIMEOUT_MS.into())))?;
         socket.set_tcp_notsent_lowat(limits::NOTSENT_BYTES)?;
-        socket.bind(&address.into())?;
         socket.listen(limits::BACKLOG.into())?;
         let socket = TcpListener::from_std(socket.into());
         Ok(Self { socket, reserve: reserve(), calls: Calls::default() })
@@ -111,6 +130,14 @@ impl Listener {
             Err(error) => refused(&error),
         }
     }
+}
+
+fn bound(address: SocketAddr, sharing: Sharing) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(sharing == Sharing::Shared)?;
+    socket.bind(&address.into())?;
+    Ok(socket)
 }
 
 fn reserve() -> Option<File> {

@@ -6,9 +6,11 @@
 
 mod door;
 mod inbox;
+mod loops;
 mod signals;
 
 pub use inbox::{Handle, InboxFull};
+pub use loops::Loops;
 
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, SocketAddr};
@@ -29,6 +31,7 @@ use crate::ledger;
 use crate::ledger::meter::Gauge;
 use crate::limits;
 use crate::listener::Listener;
+use crate::order::Seat;
 use crate::reactor::inbox::{Errand, Inbox};
 use crate::sys;
 
@@ -50,6 +53,8 @@ pub struct Reactor {
     /// What SIGHUP has read anew.
     keyring: Keyring,
     inbox: Inbox,
+    /// The ways to all loops, this one's among them; none if it is alone.
+    handles: Vec<Handle>,
     buffer: Box<[u8]>,
     clock: Clock,
     leaving: Option<Instant>,
@@ -62,25 +67,61 @@ struct Clock {
 }
 
 impl Clock {
+    /// Begins to count.
+    fn start() -> Self {
+        Self { began: std::time::Instant::now() }
+    }
+
     fn now(self) -> Now {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Now { at: Instant::from_us(us(self.began.elapsed())), unix_us: us(wall) }
     }
 }
 
-impl Reactor {
-    /// Listens on `address`.
-    pub fn bind(address: SocketAddr, config: Config) -> io::Result<Self> {
-        let connections_max = connections_max(&config)?;
+/// What a loop stands on: made before it is known whether every loop can be, and handed to the
+/// loop's thread.
+struct Ground {
+    poll: Poll,
+    listener: Listener,
+    inbox: Inbox,
+    clock: Clock,
+    descriptors: u64,
+}
+
+impl Ground {
+    /// Has a poll watch the listener.
+    fn new(mut listener: Listener, clock: Clock) -> io::Result<Self> {
+        let descriptors = sys::raise_descriptor_limit()?;
         let poll = Poll::new()?;
-        let mut listener = Listener::bind(address)?;
         poll.registry().register(listener.source(), LISTENER, Interest::READABLE)?;
         let inbox = Inbox::new(poll.registry(), WAKER)?;
-        let clock = Clock { began: std::time::Instant::now() };
-        Ok(Self {
+        Ok(Self { poll, listener, inbox, clock, descriptors })
+    }
+}
+
+/// The other loops.
+struct Company {
+    seat: Seat,
+    /// The ways to all loops, by their numbers.
+    handles: Vec<Handle>,
+}
+
+impl Reactor {
+    /// Listens on `address`, alone.
+    pub fn bind(address: SocketAddr, config: Config) -> io::Result<Self> {
+        Ok(Self::on(Ground::new(Listener::bind(address)?, Clock::start())?, config, None))
+    }
+
+    /// The loop that stands on this.
+    fn on(ground: Ground, config: Config, company: Option<Company>) -> Self {
+        let Ground { poll, listener, inbox, clock, descriptors } = ground;
+        let (seat, handles) = company.map(|one| (one.seat, one.handles)).unzip();
+        let handles = handles.unwrap_or_default();
+        let connections_max = connections_max(&config, descriptors, handles.len());
+        Self {
             poll,
             events: Events::with_capacity(limits::EVENTS_PER_TURN),
-            engine: Engine::gauged(config, clock.now(), GAUGE),
+            engine: Engine::seated(config, clock.now(), GAUGE, seat),
             listener: Some(listener),
             sockets: Vec::new(),
             carry: Vec::new(),
@@ -89,10 +130,11 @@ impl Reactor {
             signals: None,
             keyring: Keyring::default(),
             inbox,
+            handles,
             buffer: vec![0; limits::READ_BUFFER_BYTES].into_boxed_slice(),
             clock,
             leaving: None,
-        })
+        }
     }
 
     /// The address it really listens on.
@@ -112,6 +154,7 @@ impl Reactor {
             self.turn(self.patience())?;
         }
         self.engine.leave_all();
+        self.call_others();
         Ok(())
     }
 
@@ -138,17 +181,38 @@ impl Reactor {
         self.engine.tick();
         self.witness();
         self.engine.settle();
+        self.call_others();
         self.flush();
         if self.engine.take_idled() {
             self.admission.idled();
         }
         self.sweep();
+        self.call_others();
         self.engine.pause();
         Ok(())
     }
 
+    /// Wakes the loops that were told something: they have it before anybody here hears of it.
+    fn call_others(&mut self) {
+        let mut calls = self.engine.take_calls();
+        while calls != 0 {
+            if let Some(handle) = self.handles.get(calls.trailing_zeros() as usize) {
+                handle.call();
+                self.engine.book_for(Owner::Loop, Syscall::Wake);
+            }
+            calls &= calls - 1;
+        }
+    }
+
+    fn is_one_of_several(&self) -> bool {
+        !self.handles.is_empty()
+    }
+
     /// How long the loop may sleep: not at all while something waits for its turn.
     fn patience(&self) -> Option<Duration> {
+        if self.engine.is_held_up() {
+            return Some(Duration::from_micros(limits::NEWS_PAUSE_US));
+        }
         let busy = !self.carry.is_empty() || self.admission.is_ready() || self.engine.is_busy();
         if busy {
             return Some(Duration::ZERO);
@@ -164,7 +228,10 @@ impl Reactor {
         match event.token() {
             LISTENER => {}
             SIGNALS => self.take_pending_signals(),
-            WAKER => self.run_errands(),
+            WAKER => {
+                self.engine.called();
+                self.run_errands();
+            }
             token => {
                 let token = Token::unpack(token.0 as u64);
                 if event.is_writable() {
@@ -184,6 +251,7 @@ impl Reactor {
             let Some(errand) = self.inbox.take() else { return };
             match errand {
                 Errand::Drain => self.drain(),
+                Errand::ChangeAccess(access) => self.engine.change_access(*access),
                 Errand::Publish(channel, draft) => {
                     if let Err(error) = self.engine.publish(&channel, draft) {
                         log::warn!("not published to {channel:?}: {error:?}");
@@ -217,6 +285,9 @@ impl Reactor {
 
     /// Reads what the socket has: up to a short read, or up to its end if an end was announced.
     fn receive(&mut self, token: Token, hint: Hint) {
+        if self.engine.is_held_up() {
+            return self.carry.push(token);
+        }
         let mut budget = limits::READ_BYTES_PER_TURN;
         while self.engine.enter_receive(token) {
             if budget == 0 {
@@ -351,15 +422,16 @@ impl Reactor {
 }
 
 /// As many as descriptors allow; what is set may be less.
-fn connections_max(config: &Config) -> io::Result<usize> {
-    let descriptors = sys::raise_descriptor_limit()?;
-    let most = descriptors.saturating_sub(limits::DESCRIPTORS_SPARE).max(1);
+fn connections_max(config: &Config, descriptors: u64, loops: usize) -> usize {
+    let others = (loops as u64).saturating_sub(1);
+    let spare = limits::DESCRIPTORS_SPARE + others * limits::DESCRIPTORS_PER_LOOP;
+    let most = descriptors.saturating_sub(spare).max(1);
     let most = usize::try_from(most).unwrap_or(usize::MAX);
     let set = config.limits.connections_max;
     if set > most {
         log::warn!("{set} connections were asked for: {descriptors} descriptors allow {most}");
     }
-    Ok(if set == 0 { most } else { set.min(most) })
+    if set == 0 { most } else { set.min(most) }
 }
 
 /// What an event says about the bytes to come; only `read` decides.

@@ -15,6 +15,8 @@ mod http;
 mod leaving;
 #[path = "loopback/ledger.rs"]
 mod ledger;
+#[path = "loopback/loops.rs"]
+mod loops;
 #[path = "loopback/parting.rs"]
 mod parting;
 #[path = "loopback/peer.rs"]

@@ -43,7 +43,7 @@ struct Cli {
 /// What it does.
 #[derive(Debug, Subcommand)]
 enum Command {
-    Serve(serve::Serve),
+    Serve(Box<serve::Serve>),
     Pub(publish::Publish),
     Sub(subscribe::Subscribe),
     Ledger(ledger::Read),

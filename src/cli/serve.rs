@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use clap::Args;
 use pushscope::id::Kind;
 use pushscope::limits::Limits;
-use pushscope::reactor::Reactor;
+use pushscope::reactor::Loops;
 use pushscope::slow::{Policies, Policy};
 
 use super::access::{Granted, Rights};
@@ -23,6 +23,10 @@ pub(super) struct Serve {
     #[arg(long, value_name = "ADDRESS", env = "PUSHSCOPE_LISTEN", hide_env = true)]
     #[arg(value_parser = value::listen, default_value = "127.0.0.1:7777")]
     listen: SocketAddr,
+    /// How many loops serve it, each on a thread of its own: 1 to 64, or cores for one each
+    #[arg(long, value_name = "COUNT", env = "PUSHSCOPE_REACTORS", hide_env = true)]
+    #[arg(value_parser = value::reactors, default_value = "1")]
+    reactors: usize,
     #[command(flatten)]
     rights: Rights,
     /// What is done about slow readers, of one mechanism or of all: close, oldest, newest, latest
@@ -67,13 +71,13 @@ impl Serve {
             log::debug!("bound: {flag}");
         }
         config.slow = policies(&self.slow);
-        let mut reactor = Reactor::bind(self.listen, config)
+        let mut loops = Loops::bind(self.listen, config, self.reactors)
             .map_err(|error| Failure::Failed(refused(self.listen, &error)))?;
-        reactor.take_signals(keyring).map_err(failed)?;
-        let address = reactor.address().map_err(failed)?;
+        loops.take_signals(keyring).map_err(failed)?;
+        let address = loops.address().map_err(failed)?;
         warnings.iter().for_each(|warning| log::warn!("{warning}"));
-        greet(address);
-        reactor.run().map_err(failed)
+        greet(address, loops.count());
+        loops.run().map_err(failed)
     }
 
     /// Says what it would serve, or everything that keeps it from serving, besides what was found
@@ -86,6 +90,9 @@ impl Serve {
             return Err(Failure::Usages(wrong));
         };
         let mut said = format!("ok: it would listen on {listen}; whether it can was not tried\n");
+        if self.reactors > 1 {
+            said.push_str(&format!("  reactors: {}\n", self.reactors));
+        }
         let bounds = bounds::changed(&limits).into_iter().map(|flag| format!("bound: {flag}"));
         let policies = policies(&self.slow);
         let slow = Kind::ALL.map(|kind| (kind.name(), policies.of(kind))).into_iter();
@@ -122,9 +129,11 @@ fn granted(rights: Rights, listen: SocketAddr, limits: Limits) -> Result<Granted
 }
 
 /// Says where it listens and what to try, in words that a shell takes.
-fn greet(address: SocketAddr) {
+fn greet(address: SocketAddr, reactors: usize) {
+    let reactors =
+        if reactors > 1 { format!("  by          {reactors} reactors\n") } else { String::new() };
     let text = format!(
-        "pushscope listens on http://{address}/\n  \
+        "pushscope listens on http://{address}/\n{reactors}  \
          look        http://{address}/\n  \
          publish     curl -d 'hello' http://{address}/c/10086\n  \
          subscribe   curl -N http://{address}/c/10086/sse\n  \

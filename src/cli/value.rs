@@ -97,6 +97,17 @@ pub(super) fn count(text: &str) -> Result<u64, String> {
     decimal(text).ok_or_else(|| "a whole number, such as 1000".into())
 }
 
+/// Reads how many loops: a number, or `cores`.
+pub(super) fn reactors(text: &str) -> Result<usize, String> {
+    let count = match text {
+        "cores" => std::thread::available_parallelism().map_or(1, usize::from),
+        _ => decimal(text).and_then(|count| usize::try_from(count).ok()).unwrap_or_default(),
+    };
+    let may_be = (1..=limits::LOOPS_MAX).contains(&count) || text == "cores";
+    let refused = || format!("a number from 1 to {}, or cores", limits::LOOPS_MAX);
+    may_be.then_some(count.min(limits::LOOPS_MAX)).ok_or_else(refused)
+}
+
 /// Reads an address to listen on: an IP address or `localhost`, and a port.
 pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
     let refused = "an IP address and a port, such as 127.0.0.1:7777 or [::1]:7777";

@@ -28,6 +28,9 @@ impl Reactor {
             let replaced = match self.admission.next(self.engine.admitted(), idlest) {
                 Step::Accept => None,
                 Step::Replace(token) => Some(token),
+                Step::Rest if self.admission.is_full() && self.is_one_of_several() => {
+                    return self.admission.starved();
+                }
                 Step::Rest => return,
             };
             let Some(listener) = &mut self.listener else { return self.admission.drained() };
@@ -63,6 +66,11 @@ impl Reactor {
             return self.dismiss(stream);
         };
         self.engine.book(token, Syscall::Accept);
+        if replaced.is_none() && self.admission.is_over(self.engine.admitted()) {
+            // Another loop has let in somebody at the same time.
+            self.engine.give_up(token, Fault::ConnectionsFull);
+            return self.dismiss(stream);
+        }
         if peer.ip().to_canonical().is_loopback() {
             self.engine.mark_local(token);
         }

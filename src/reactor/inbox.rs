@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crossbeam_channel::{Receiver, Sender};
 use mio::{Registry, Token, Waker};
 
+use crate::access::Access;
 use crate::hub::Draft;
 use crate::limits;
 
@@ -42,8 +43,7 @@ impl Inbox {
 
     /// Has the loop look into it once more.
     pub(super) fn wake(&self) {
-        // A poll that cannot be woken has been woken already.
-        let _ = self.handle.waker.wake();
+        self.handle.call();
     }
 }
 
@@ -51,6 +51,7 @@ impl Inbox {
 #[derive(Debug)]
 pub(super) enum Errand {
     Publish(String, Draft),
+    ChangeAccess(Box<Access>),
     Drain,
 }
 
@@ -76,6 +77,17 @@ impl Handle {
     /// Has the loop say goodbye to everybody, and end.
     pub fn drain(&self) -> Result<(), InboxFull> {
         self.send(Errand::Drain)
+    }
+
+    /// Has the loop let in by other tokens from now on.
+    pub(super) fn change_access(&self, access: &Access) -> Result<(), InboxFull> {
+        self.send(Errand::ChangeAccess(Box::new(access.clone())))
+    }
+
+    /// Wakes the loop, for news wait for it.
+    pub(super) fn call(&self) {
+        // A poll that cannot be woken has been woken already.
+        let _ = self.waker.wake();
     }
 
     fn send(&self, errand: Errand) -> Result<(), InboxFull> {

@@ -33,7 +33,7 @@ impl Reactor {
         for signal in signals.pending().collect::<Vec<_>>() {
             match signal {
                 SIGHUP => self.change_keys(),
-                _ => self.drain(),
+                _ => self.drain_all(),
             }
         }
     }
@@ -44,6 +44,11 @@ impl Reactor {
         match self.keyring.open() {
             Ok(Opened { access, warnings }) => {
                 warnings.iter().for_each(|warning| log::warn!("{warning}"));
+                for other in self.others() {
+                    if other.change_access(&access).is_err() {
+                        log::error!("a loop could not be told of the tokens: send SIGHUP again");
+                    }
+                }
                 self.engine.change_access(access);
                 log::info!("the tokens were read anew");
             }
@@ -52,6 +57,16 @@ impl Reactor {
                 log::error!("the tokens stay as they were");
             }
         }
+    }
+
+    /// Drains every loop of the server.
+    pub(super) fn drain_all(&mut self) {
+        for other in self.others() {
+            if other.drain().is_err() {
+                log::error!("a loop could not be told to leave");
+            }
+        }
+        self.drain();
     }
 
     /// The first time: closes the listener, says goodbye. The second time: leaves at once.

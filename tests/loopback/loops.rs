@@ -1,0 +1,163 @@
+//! Several loops on threads: clients of all of them, and the signals that are for all of them.
+
+use std::net::SocketAddr;
+use std::sync::mpsc::channel;
+use std::thread::{self, JoinHandle};
+
+use pushscope::clock::SECOND_US;
+use pushscope::engine::Config;
+use pushscope::limits::Limits;
+use pushscope::reactor::{Handle, Loops};
+
+use crate::peer::{PATIENCE, Peer, eventually};
+use crate::server::Process;
+
+/// Loops on threads of their own.
+struct Several {
+    address: SocketAddr,
+    handles: Vec<Handle>,
+    thread: JoinHandle<()>,
+}
+
+impl Several {
+    fn start(count: usize) -> Self {
+        let history = Limits { history_messages_max: 100_000, ..Limits::default() };
+        let limits = Limits { drain_us_max: SECOND_US, ..history };
+        let (sender, receiver) = channel();
+        let thread = thread::spawn(move || {
+            let config = Config { limits, ..Config::default() };
+            let loops = Loops::bind("127.0.0.1:0".parse().unwrap(), config, count).unwrap();
+            sender.send((loops.address().unwrap(), loops.handles().to_vec())).unwrap();
+            loops.run().unwrap();
+        });
+        let (address, handles) = receiver.recv_timeout(PATIENCE).unwrap();
+        Self { address, handles, thread }
+    }
+
+    fn end(self) {
+        self.handles.iter().for_each(|handle| handle.drain().unwrap());
+        self.thread.join().unwrap();
+    }
+}
+
+#[test]
+fn subscribers_of_all_loops_hear_what_publishers_on_all_loops_say_in_one_order() {
+    let several = Several::start(2);
+    let address = several.address;
+    let listeners: Vec<_> = (0..LISTENERS)
+        .map(|number| {
+            let mut peer = Peer::connect(address);
+            peer.get("/c/all/sse?since=all");
+            peer.until(b"\r\n\r\n");
+            thread::spawn(move || listen(peer, address, number))
+        })
+        .collect();
+    let publishers: Vec<_> = (0..PUBLISHERS)
+        .map(|number| {
+            thread::spawn(move || {
+                let mut peer = Peer::connect(address);
+                for message in 0..MESSAGES {
+                    let text = format!("{number} {message}");
+                    let answer = peer.publish("all", text.as_bytes());
+                    assert!(matches!(answer.status, 201 | 202), "{}", answer.text());
+                }
+            })
+        })
+        .collect();
+    publishers.into_iter().for_each(|thread| thread.join().unwrap());
+    let heard: Vec<Vec<String>> =
+        listeners.into_iter().map(|thread| thread.join().unwrap()).collect();
+    assert!(heard.iter().all(|one| *one == heard[0]), "two have heard different logs");
+    for number in 0..PUBLISHERS {
+        let of = heard[0].iter().filter_map(|text| text.strip_prefix(&format!("{number} ")));
+        let of: Vec<usize> = of.map(|message| message.parse().unwrap()).collect();
+        assert!(of.into_iter().eq(0..MESSAGES), "publisher {number} was heard in another order");
+    }
+    several.end();
+}
+
+/// Hears everything; every third listener comes back again and again, to whichever loop.
+fn listen(mut peer: Peer, address: SocketAddr, number: usize) -> Vec<String> {
+    let mut heard = Vec::new();
+    while heard.len() < PUBLISHERS * MESSAGES {
+        let event = String::from_utf8(peer.until(b"\n\n")).unwrap();
+        let mut lines = event.lines();
+        let Some(id) = lines.next().and_then(|line| line.strip_prefix("id: ")) else { continue };
+        let Some(text) = lines.next().and_then(|line| line.strip_prefix("data: ")) else {
+            continue;
+        };
+        heard.push(text.to_owned());
+        assert!(id.ends_with(&format!("-{}", heard.len())), "{id} is not the next of {number}");
+        if number.is_multiple_of(3) && heard.len().is_multiple_of(97) {
+            peer = Peer::connect(address);
+            peer.get(&format!("/c/all/sse?since={id}"));
+            peer.until(b"\r\n\r\n");
+        }
+    }
+    heard
+}
+
+#[test]
+fn a_message_is_everywhere_before_its_publisher_has_its_id() {
+    let several = Several::start(3);
+    let mut publisher = Peer::connect(several.address);
+    for number in 1..=60 {
+        let text = number.to_string();
+        let answer = publisher.publish("cause", text.as_bytes());
+        assert!(matches!(answer.status, 201 | 202), "{}", answer.text());
+        // A new connection, to whichever loop.
+        let mut reader = Peer::connect(several.address);
+        let found = reader.ask("/c/cause");
+        assert!(found.text().contains(&format!("-{number}\"")), "{}", found.text());
+    }
+    several.end();
+}
+
+#[test]
+fn sigterm_drains_every_loop() {
+    let process = Process::serve(&["--reactors", "2"]);
+    let mut peers: Vec<Peer> = (0..LISTENERS).map(|_| Peer::connect(process.address)).collect();
+    for peer in &mut peers {
+        peer.get("/c/leave/sse");
+        peer.until(b"\r\n\r\n");
+    }
+    let mut asking = Peer::connect(process.address);
+    let all = format!(r#""online":{LISTENERS}"#);
+    eventually("everybody has come", || asking.ask("/online").text().contains(&all));
+    process.signal("TERM");
+    for mut peer in peers {
+        assert!(String::from_utf8(peer.rest()).unwrap().contains("retry: 3000\n"));
+    }
+    assert_eq!(asking.rest(), b"");
+    assert_eq!(process.end().code(), Some(0));
+}
+
+#[test]
+fn a_second_signal_ends_every_loop_at_once() {
+    let process = Process::serve(&["--reactors", "2"]);
+    let mut peers: Vec<Peer> = (0..LISTENERS).map(|_| Peer::connect(process.address)).collect();
+    for peer in &mut peers {
+        peer.say(b"POST /c/hold HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhe");
+    }
+    let mut asking = Peer::connect(process.address);
+    assert_eq!(asking.ask("/livez").status, 200);
+    process.signal("TERM");
+    assert_eq!(asking.rest(), b"", "nobody was told");
+    process.signal("TERM");
+    assert_eq!(process.end().code(), Some(0));
+}
+
+#[test]
+fn loops_share_their_address_with_no_other_server() {
+    let several = Several::start(2);
+    for count in [1, 2] {
+        let bound = Loops::bind(several.address, Config::default(), count);
+        let error = bound.err().expect("two servers on one address");
+        assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse, "{count}");
+    }
+    several.end();
+}
+
+const LISTENERS: usize = 16;
+const PUBLISHERS: usize = 4;
+const MESSAGES: usize = 250;
