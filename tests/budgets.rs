@@ -229,7 +229,7 @@ fn engine_figures(world: &mut World, kind: Kind) -> Figures {
 
 const PATH: &str = "tests/budgets.txt";
 /// How often everything is done.
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 15;
 /// How many ticks are waited for.
 const TICKS: usize = 2;
 const MESSAGE_BYTES: usize = 64;

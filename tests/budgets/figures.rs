@@ -37,8 +37,9 @@ impl Figures {
         }
     }
 
-    /// What the same thing costs each time. Bytes and calls are always the same; now and then a
-    /// table that is shared by all grows, so of the allocations it is the median.
+    /// What the same thing costs each time. Bytes and calls are always the same; now and then
+    /// something grows that is shared by all, a table with its length, a histogram with each delay
+    /// that is longer than all before; so of the allocations it is the median.
     pub(crate) fn usual(mut times: Vec<Self>) -> Self {
         times.sort_by_key(|figures| figures.allocations);
         let usual = times.get(times.len() / 2).expect("it was done at least once").clone();
