@@ -65,8 +65,9 @@ fn without_port(host: &str) -> &str {
 
 /// RFC 6761 §6.3: names below `localhost` lead to this machine, too.
 fn is_localhost(name: &str) -> bool {
-    let last = name.rsplit('.').next().unwrap_or_default();
-    last.eq_ignore_ascii_case("localhost")
+    let (below, last) =
+        name.split_at_checked(name.len().saturating_sub(LOCALHOST.len())).unwrap_or_default();
+    last.eq_ignore_ascii_case(LOCALHOST) && (below.is_empty() || below.ends_with('.'))
 }
 
 /// An IPv6 address stands in brackets, an IPv4 address is four decimal numbers and nothing else.
@@ -77,6 +78,8 @@ fn is_address(name: &str) -> bool {
         None => name.parse::<Ipv4Addr>().is_ok(),
     }
 }
+
+const LOCALHOST: &str = "localhost";
 
 #[cfg(test)]
 mod tests {

@@ -236,7 +236,7 @@ pub fn resolve(head: &Head<'_, '_>, limits: &Limits) -> Result<Ask, Refusal> {
     if head.method == Method::Options {
         return Ok(Ask::Options(route.allow));
     }
-    if !route.allow.split(", ").any(|method| method == head.method.as_str()) {
+    if !route.takes(head.method) {
         return Err(Refusal { fault: Fault::MethodRefused, allow: route.allow });
     }
     let request = Request { head, target: &target, names, limits };
@@ -253,19 +253,23 @@ fn resolve_page(method: Method, path: &str) -> Result<Ask, Refusal> {
 }
 
 /// The route, and the segments that its braces stand for, if the path is of its form.
+///
+/// Every request asks this of one route after the other: most differ in their first segment.
 fn matching<'s>(route: &'static Route, segments: &'s [Cow<'s, str>]) -> Option<Matched<'s>> {
-    let mut parts = route.path.split('/').skip(1);
+    let mut rest = route.path;
     let mut names = [None; 2];
     let mut places = names.iter_mut();
     for segment in segments {
-        let part = parts.next()?;
-        if part.starts_with('{') {
+        rest = rest.strip_prefix('/')?;
+        if rest.starts_with('{') {
             *places.next()? = Some(segment.as_ref());
-        } else if part != segment.as_ref() {
-            return None;
+            rest = rest.split_once('}')?.1;
+        } else {
+            // An escaped `/` separates nothing.
+            rest = rest.strip_prefix(segment.as_ref()).filter(|_| !segment.contains('/'))?;
         }
     }
-    parts.next().is_none().then_some((route, names))
+    rest.is_empty().then_some((route, names))
 }
 
 type Matched<'s> = (&'static Route, [Option<&'s str>; 2]);

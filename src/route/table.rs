@@ -2,6 +2,7 @@
 
 use crate::id::Kind;
 use crate::mech::mould::Address;
+use crate::wire::method::Method;
 
 /// One line of the table of addresses.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +15,14 @@ pub struct Route {
     pub place: Place,
     /// What it does, in one line.
     pub does: &'static str,
+}
+
+impl Route {
+    /// Whether this method is allowed.
+    pub(super) fn takes(&self, method: Method) -> bool {
+        let mut allowed = self.allow.as_bytes().split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
+        allowed.any(|name| name == method.as_str().as_bytes())
+    }
 }
 
 /// What stands at an address.

@@ -216,6 +216,9 @@ pub fn encode_segment(text: &str, into: &mut String) {
 /// Decodes a path segment. RFC 3986 §2.4: never twice.
 fn decode(text: &str) -> Result<Cow<'_, str>, TargetError> {
     let mut rest = text.as_bytes();
+    if memchr(b'%', rest).is_none() {
+        return Ok(Cow::Borrowed(text));
+    }
     while let Some(at) = memchr(b'%', rest) {
         let escape = rest.get(at + 1..at + 3).ok_or(TargetError::EscapeInvalid)?;
         if !escape.iter().all(u8::is_ascii_hexdigit) {

@@ -114,6 +114,16 @@ fn check_events(what: &str, content: &str) {
     }
 }
 
+/// An escaped `/` is part of its segment (RFC 3986 §2.2): it makes no other address of it.
+#[test]
+fn an_escaped_slash_separates_nothing() {
+    let mut world = World::new();
+    for path in ["/inspect%2Fconnections", "/c%2Fnews/poll", "/healthz%2F", "/%2Fhealthz"] {
+        assert_eq!(world.get(path).status, 404, "{path}");
+    }
+    assert_eq!(world.get("/c/a%2Fb/poll").status, 200);
+}
+
 #[test]
 fn a_message_is_what_it_was_by_every_mechanism() {
     for text in HOSTILE {
