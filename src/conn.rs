@@ -249,6 +249,11 @@ impl Conn {
         self.blocked != Instant::NEVER
     }
 
+    /// Whether so much is queued that it is better written before the cache has forgotten it.
+    pub fn is_warm(&self) -> bool {
+        !self.is_blocked() && self.queue.bytes() >= limits::QUEUE_BYTES_WARM as u64
+    }
+
     /// Nothing more will be said: what is queued leaves, what arrives is dropped (RFC 9112 §9.6).
     pub fn linger(&mut self) {
         self.drop_tail();

@@ -314,6 +314,7 @@ impl Engine {
         if was_paused && self.is_reading(token) {
             self.unpaused.push(token);
         }
+        self.crowded |= self.conn(token).is_some_and(Conn::is_warm);
         self.arm(token.index);
     }
 

@@ -74,6 +74,9 @@ pub const QUEUE_SOFT_US_MAX: u64 = 10 * SECOND_US;
 /// Bytes queued for all connections: the bound of one, times 20,000, is 20 GiB. Beyond, the longest
 /// queue is closed (Redis `maxmemory-clients`).
 pub const QUEUE_ALL_BYTES_MAX: usize = 1024 * 1024 * 1024;
+/// Bytes queued for the one who was just read from that leave at once, in the cache as they are;
+/// less waits for the end of the turn, and leaves with what else it brings.
+pub const QUEUE_BYTES_WARM: usize = 8 * 1024;
 /// Bytes queued beyond which a connection is not read: 30,000 unread requests must cost nothing.
 pub const QUEUE_BYTES_PAUSE: usize = 64 * 1024;
 /// Bytes of later requests kept behind a parked one before the connection is not read.
@@ -283,6 +286,7 @@ pub const CLIENT_BACKOFF_US_MIN: u64 = SECOND_US / 4;
 pub const CLIENT_BACKOFF_US_MAX: u64 = 8 * SECOND_US;
 
 const _: () = assert!(TARGET_BYTES_MAX < HEAD_BYTES_MAX, "a target fits into a head");
+const _: () = assert!(QUEUE_BYTES_WARM < QUEUE_BYTES_PAUSE, "what leaves at once pauses nobody");
 const _: () = assert!(QUEUE_BYTES_PAUSE < QUEUE_BYTES_MAX, "reading pauses before queues overflow");
 const _: () = assert!(HEAD_BYTES_MAX <= PIPELINE_BYTES_MAX, "a head fits behind a parked request");
 const _: () = assert!(PARK_US < 30 * SECOND_US, "a parked poll is younger than a proxy's patience");
@@ -307,6 +311,7 @@ pub const FIXED: &[Row] = &[
     row("query_pairs_max", QUERY_PAIRS_MAX as u64),
     row("linger_bytes_max", LINGER_BYTES_MAX),
     row("linger_us_max", LINGER_US_MAX),
+    row("queue_bytes_warm", QUEUE_BYTES_WARM as u64),
     row("queue_bytes_pause", QUEUE_BYTES_PAUSE as u64),
     row("pipeline_bytes_max", PIPELINE_BYTES_MAX as u64),
     row("stream_input_bytes_max", STREAM_INPUT_BYTES_MAX as u64),

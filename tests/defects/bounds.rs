@@ -122,6 +122,7 @@ const ELSEWHERE: &[(&str, Held)] = &[
     ("channel_idle_us", Test(HUB, "a_name_that_nobody_used_is_forgotten_and_a_log_is_not")),
     ("room_parts", Test(HUB, "many_channels_are_forgotten_as_fast_as_they_are_named")),
     ("pending_bytes_max", Test("tests/lessons/readers.rs", "a_burst_makes_the_engine_crowded_once")),
+    ("queue_bytes_warm", Test("tests/lessons/readers.rs", "a_long_answer_leaves_before_others_are_read")),
     ("lens_connections_max", Item(INSPECT, "self.watched.len() >= limits::LENS_CONNECTIONS_MAX")),
     ("lens_bytes_per_turn", Test(INSPECT, "what_does_not_fit_is_told_as_missed")),
     ("lens_units_per_turn", Item(INSPECT, "false => (&mut told, limits::LENS_UNITS_PER_TURN)")),

@@ -236,6 +236,26 @@ fn a_burst_makes_the_engine_crowded_once() {
     world.turn();
 }
 
+/// A long answer is to leave before others are read: the cache has it still.
+#[test]
+fn a_long_answer_leaves_before_others_are_read() {
+    let mut world = World::new();
+    world.tell("w", request(Kind::WebSocket, "/echo"));
+    let token = world.token("w");
+    // The head of such a frame has four bytes.
+    for (bytes, is_long) in
+        [(limits::QUEUE_BYTES_WARM - 5, false), (limits::QUEUE_BYTES_WARM - 4, true)]
+    {
+        world.give(token, &masked(0x82, &vec![b'x'; bytes]));
+        assert_eq!(world.engine.take_crowded(), is_long, "{bytes} bytes");
+        world.turn();
+    }
+    world.narrow("w", 0);
+    world.tell("w", masked(0x82, b"x"));
+    world.give(token, &masked(0x82, &vec![b'x'; limits::QUEUE_BYTES_WARM]));
+    assert!(!world.engine.take_crowded(), "its socket would take nothing");
+}
+
 /// Who reads all the time gets everything, however much is published within one turn.
 #[test]
 fn a_burst_closes_nobody_who_reads() {
