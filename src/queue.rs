@@ -94,6 +94,15 @@ impl Queue {
         self.front.is_none()
     }
 
+    /// What is next to be written, if it is one piece, as mostly, or nothing.
+    pub fn sole(&self) -> Option<&[u8]> {
+        match (&self.front, &self.behind) {
+            (None, _) => Some(&[]),
+            (Some(front), None) => front.bytes().get(self.front_taken..),
+            (Some(_), Some(_)) => None,
+        }
+    }
+
     /// Adds a piece behind all others. An empty piece is none.
     pub fn push(&mut self, piece: Piece) {
         let bytes = piece.bytes().len() as u64;

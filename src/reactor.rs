@@ -339,14 +339,10 @@ impl Reactor {
         let Some(Some(socket)) = self.sockets.get_mut(token.index as usize) else { return };
         let mut budget = limits::WRITE_BYTES_PER_TURN;
         loop {
-            let mut slices = [IoSlice::new(&[]); limits::GATHER_MAX];
-            let count = self.engine.gather(token, &mut slices);
-            let slices = slices.get(..count).unwrap_or_default();
-            let offered: usize = slices.iter().map(|slice| slice.len()).sum();
-            let (written, whole, short) = match slices {
-                [] => break,
-                [one] => (socket.write(one), Syscall::Send, Syscall::SendShort),
-                many => (socket.write_vectored(many), Syscall::Writev, Syscall::WritevShort),
+            let (written, offered, [whole, short]) = match self.engine.sole(token) {
+                Some([]) => break,
+                Some(bytes) => (socket.write(bytes), bytes.len(), SEND),
+                None => write_many(socket, &self.engine, token),
             };
             let is_whole = written.as_ref().is_ok_and(|taken| *taken == offered);
             self.engine.book(token, if is_whole { whole } else { short });
@@ -421,6 +417,21 @@ impl Reactor {
     }
 }
 
+/// Offers a socket the pieces that are queued for it: what it took, of how many bytes, and what the
+/// call is booked as. Apart: room for so many is a quarter of what it takes to flush one piece.
+#[inline(never)]
+fn write_many(
+    socket: &mut TcpStream,
+    engine: &Engine,
+    token: Token,
+) -> (io::Result<usize>, usize, [Syscall; 2]) {
+    let mut slices = [IoSlice::new(&[]); limits::GATHER_MAX];
+    let count = engine.gather(token, &mut slices);
+    let slices = slices.get(..count).unwrap_or_default();
+    let offered = slices.iter().map(|slice| slice.len()).sum();
+    (socket.write_vectored(slices), offered, WRITEV)
+}
+
 /// As many as descriptors allow; what is set may be less.
 fn connections_max(config: &Config, descriptors: u64, loops: usize) -> usize {
     let others = (loops as u64).saturating_sub(1);
@@ -456,6 +467,10 @@ fn us(duration: Duration) -> u64 {
 /// The clocks of a loop: of the thread that runs it.
 const GAUGE: Gauge =
     Gauge { time_ns: sys::monotonic_ns, cpu_ns: sys::thread_cpu_ns, heap: sys::heap };
+
+/// What a write is booked as: when the socket took all, and when it did not.
+const SEND: [Syscall; 2] = [Syscall::Send, Syscall::SendShort];
+const WRITEV: [Syscall; 2] = [Syscall::Writev, Syscall::WritevShort];
 
 /// Tokens that no connection has: the generation of their slot never comes.
 const LISTENER: mio::Token = mio::Token(usize::MAX);

@@ -25,6 +25,11 @@ impl Engine {
         None
     }
 
+    /// What a connection has to send next, if it is one piece or nothing.
+    pub fn sole(&self, token: Token) -> Option<&[u8]> {
+        self.conn(token).map_or(Some(&[]), |conn| conn.queue.sole())
+    }
+
     /// What a connection has to send next; returns how many slices it set.
     pub fn gather<'e>(&'e self, token: Token, slices: &mut [IoSlice<'e>]) -> usize {
         self.conn(token).map_or(0, |conn| conn.queue.gather(slices))
