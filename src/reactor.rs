@@ -74,7 +74,11 @@ impl Clock {
 
     fn now(self) -> Now {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Now { at: Instant::from_us(us(self.began.elapsed())), unix_us: us(wall) }
+        Now { at: self.at(), unix_us: us(wall) }
+    }
+
+    fn at(self) -> Instant {
+        Instant::from_us(us(self.began.elapsed()))
     }
 }
 
@@ -219,7 +223,7 @@ impl Reactor {
         }
         let deadlines = [self.engine.deadline(), self.admission.deadline(), self.leaving];
         let next = deadlines.into_iter().flatten().min()?;
-        let wait_us = next.since(self.clock.now().at);
+        let wait_us = next.since(self.clock.at());
         // Rounded up by the kernel to its milliseconds: never early, or the loop would spin.
         Some(Duration::from_micros(wait_us))
     }
@@ -266,7 +270,7 @@ impl Reactor {
 
     /// Whether everybody has left, or had time enough to leave.
     pub fn is_over(&self) -> bool {
-        self.leaving.is_some_and(|at| self.engine.is_empty() || at <= self.clock.now().at)
+        self.leaving.is_some_and(|at| self.engine.is_empty() || at <= self.clock.at())
     }
 
     /// Reads on from those whose turn was over, or whose input was left in the kernel.

@@ -18,7 +18,7 @@ use crate::listener::Accepted;
 impl Reactor {
     /// Lets in those who wait: as many as a turn may.
     pub(super) fn accept(&mut self) {
-        self.admission.turn(self.clock.now().at);
+        self.admission.turn(self.clock.at());
         if !self.admission.is_ready() {
             return;
         }

@@ -71,7 +71,7 @@ impl Reactor {
 
     /// The first time: closes the listener, says goodbye. The second time: leaves at once.
     pub(super) fn drain(&mut self) {
-        let now = self.clock.now().at;
+        let now = self.clock.at();
         if self.leaving.is_some() {
             self.leaving = Some(now);
             return;
