@@ -217,6 +217,7 @@ pub fn encode_segment(text: &str, into: &mut String) {
 fn decode(text: &str) -> Result<Cow<'_, str>, TargetError> {
     let mut rest = text.as_bytes();
     if memchr(b'%', rest).is_none() {
+        // Text already, as mostly.
         return Ok(Cow::Borrowed(text));
     }
     while let Some(at) = memchr(b'%', rest) {
@@ -231,8 +232,8 @@ fn decode(text: &str) -> Result<Cow<'_, str>, TargetError> {
 
 /// Decodes a name or a value of a query, in which `+` is a space.
 fn decode_form(text: &str) -> Result<Cow<'_, str>, TargetError> {
-    if memchr(b'+', text.as_bytes()).is_none() {
-        return decode(text);
+    if memchr2(b'+', b'%', text.as_bytes()).is_none() {
+        return Ok(Cow::Borrowed(text));
     }
     let spaced = text.replace('+', " ");
     Ok(Cow::Owned(decode(&spaced)?.into_owned()))
