@@ -33,7 +33,7 @@ use across::{Load, Server, compare, connect, is_measured, stand_aside};
 fn main() {
     stand_aside();
     let (ours, former) = (Server::ours(), Server::former());
-    let nginx = is_measured().then(|| Server::nginx(LOCATION)).flatten();
+    let nginx = is_measured().then(|| Server::nginx("", LOCATION)).flatten();
     let uws = is_measured().then(Server::uws).flatten();
     for (name, request, peer) in [("http", HTTP, &nginx), ("websocket", WEBSOCKET, &uws)] {
         let servers = [Some(&ours), former.as_ref(), peer.as_ref()].into_iter().flatten();

@@ -32,7 +32,7 @@ fn main() {
     let (cases, former_cases) = (cases(&ours), former.as_ref().map(cases));
     let nginx = is_measured().then(|| {
         let locations = cases.iter().filter(|case| case.depth == 1).map(Case::location);
-        Server::nginx(&locations.collect::<String>())
+        Server::nginx("", &locations.collect::<String>())
     });
     let nginx = nginx.flatten();
     for (place, case) in cases.iter().enumerate() {

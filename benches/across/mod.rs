@@ -46,12 +46,12 @@ impl Server {
         Self { name, address: address.parse().unwrap(), child, directory: None }
     }
 
-    /// nginx with these locations, if it is installed.
-    pub(crate) fn nginx(locations: &str) -> Option<Self> {
+    /// nginx with these modules and locations, if they are installed.
+    pub(crate) fn nginx(modules: &str, locations: &str) -> Option<Self> {
         let directory = std::env::temp_dir().join(format!("pushscope-bench-{}", process::id()));
         fs::create_dir_all(&directory).unwrap();
         let address = free();
-        let settings = NGINX.replace("ADDRESS", &address.to_string());
+        let settings = format!("{modules}\n{}", NGINX.replace("ADDRESS", &address.to_string()));
         let file = directory.join("nginx.conf");
         fs::write(&file, settings.replace("LOCATIONS", locations)).unwrap();
         let mut command = pinned("nginx");
@@ -61,7 +61,7 @@ impl Server {
             Some(server) => server.directory = Some(directory),
             None => {
                 let _ = fs::remove_dir_all(directory);
-                eprintln!("not compared with nginx: `apt-get install nginx-light`");
+                eprintln!("not compared with nginx: `apt-get install nginx libnginx-mod-nchan`");
             }
         }
         found
@@ -178,7 +178,8 @@ pub(crate) fn compare<L: Load>(
     names.zip(figures.iter().map(|figures| quartile(figures, 2))).collect()
 }
 
-fn quartile(figures: &[f64], quarter: usize) -> f64 {
+/// The quartile of that number: 2 is the median.
+pub(crate) fn quartile(figures: &[f64], quarter: usize) -> f64 {
     let mut sorted = figures.to_vec();
     sorted.sort_by(f64::total_cmp);
     sorted[(sorted.len() - 1) * quarter / 4]
@@ -237,15 +238,24 @@ pub(crate) fn free() -> SocketAddr {
 
 /// A command that runs where the servers run.
 pub(crate) fn pinned(program: impl AsRef<Path>) -> Command {
+    pinned_to(0, program)
+}
+
+/// A command that runs on this core.
+pub(crate) fn pinned_to(core: usize, program: impl AsRef<Path>) -> Command {
     let mut command = Command::new("taskset");
-    command.args(["-c", "0"]).arg(program.as_ref());
+    command.args(["-c", &core.to_string()]).arg(program.as_ref());
     command
 }
 
-/// Has this process stay away from the servers' core, where there is another.
+/// The core of the load: not the servers', where there is another.
+pub(crate) fn last_core() -> usize {
+    thread::available_parallelism().map_or(1, usize::from) - 1
+}
+
+/// Has this process stay away from the servers' core.
 pub(crate) fn stand_aside() {
-    let last = thread::available_parallelism().map_or(1, usize::from) - 1;
-    let [core, own] = [last.to_string(), process::id().to_string()];
+    let [core, own] = [last_core().to_string(), process::id().to_string()];
     let done = Command::new("taskset").args(["-cp", &core, &own]).stdout(Stdio::null()).status();
     assert!(done.is_ok_and(|status| status.success()), "this needs taskset (util-linux)");
 }
