@@ -22,7 +22,7 @@ impl Origins {
     /// browsers from foreign pages, not the server from clients.
     pub fn is_foreign(&self, head: &Head<'_, '_>) -> bool {
         let is_allowed = |origin: &[u8]| {
-            str::from_utf8(origin).is_ok_and(|origin| self.allows(origin, head.host))
+            str::from_utf8(origin).is_ok_and(|origin| self.allows(origin, head.host()))
         };
         // Of two, either may be the true one.
         if let Some(all_are) =
@@ -37,13 +37,13 @@ impl Origins {
         // So does one in a browser of before 2023, which at most says from where.
         let Some(referer) = head.field("Referer") else { return false };
         let origin = str::from_utf8(referer).ok().and_then(origin_of);
-        !origin.is_some_and(|origin| self.allows(origin, head.host))
+        !origin.is_some_and(|origin| self.allows(origin, head.host()))
     }
 
     /// The origin to name in `Access-Control-Allow-Origin`, if the page may read the answer.
     pub fn allowed<'h>(&self, head: &Head<'h, '_>) -> Option<&'h str> {
         let is_one = head.fields("Origin").count() == 1;
-        head.text("Origin").filter(|origin| is_one && self.allows(origin, head.host))
+        head.text("Origin").filter(|origin| is_one && self.allows(origin, head.host()))
     }
 
     fn allows(&self, origin: &str, host: &str) -> bool {

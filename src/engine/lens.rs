@@ -102,7 +102,7 @@ impl Engine {
         // lead here (DNS rebinding) is no reason to tell, nor that a page may subscribe from afar.
         let is_forwarded = FORWARDED.iter().any(|name| head.field(name).is_some());
         let is_foreign = Origins::default().is_foreign(head);
-        is_local && !is_forwarded && host::is_local(head.host) && !is_foreign
+        is_local && !is_forwarded && host::is_local(head.host()) && !is_foreign
     }
 
     /// What is asked over a connection is a viewer's own question, or is not.

@@ -37,7 +37,7 @@ impl Engine {
     /// What is asked for, if it is asked in the right form and may be given.
     pub(super) fn permitted(&mut self, index: u32, head: &Head<'_, '_>) -> Result<Ask, Refusal> {
         // Before anything is looked up: a page that calls by a foreign name learns nothing.
-        if !self.permits.hosts.has(head.host) {
+        if !self.permits.hosts.has(head.host()) {
             return Err(Fault::HostUnknown.into());
         }
         let ask = route::resolve(head, &self.turn.limits)?;

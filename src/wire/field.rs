@@ -44,9 +44,11 @@ impl<'b, 'r> Fields<'b, 'r> {
         let begin = head.as_ptr().addr();
         self.lines.iter().map(move |line| {
             let at = line.name.as_ptr().addr().wrapping_sub(begin);
-            match head.get(at.wrapping_sub(2)..at) {
-                Some(b"\r\n") => Ok((line.name, line.value)),
-                _ => Err(FieldError::LfBare),
+            let line_end = head.get(at.wrapping_sub(2)..).and_then(<[u8]>::first_chunk);
+            if line_end == Some(b"\r\n") {
+                Ok((line.name, line.value))
+            } else {
+                Err(FieldError::LfBare)
             }
         })
     }
@@ -77,7 +79,7 @@ impl<'b, 'r> Fields<'b, 'r> {
     /// Whether a comma-separated list, which may span several lines, has this member; letters are
     /// compared without case. Clause: RFC 9110 §5.6.1.
     pub fn lists(&self, name: &str, token: &str) -> bool {
-        self.all(name).flat_map(members).any(|member| member.eq_ignore_ascii_case(token.as_bytes()))
+        self.all(name).any(|list| lists(list, token.as_bytes()))
     }
 }
 
@@ -126,9 +128,9 @@ impl Framing {
     #[inline]
     pub(super) fn take(&mut self, name: &str, value: &[u8]) -> Result<(), FieldError> {
         match name.len() {
-            10 if is(name, "connection") => self.connection(value),
-            14 if is(name, "content-length") => return self.length(value),
-            17 if is(name, "transfer-encoding") => return self.encoding(value),
+            10 if is(name, "Connection") => self.connection(value),
+            14 if is(name, "Content-Length") => return self.length(value),
+            17 if is(name, "Transfer-Encoding") => return self.encoding(value),
             _ => {}
         }
         Ok(())
@@ -155,15 +157,17 @@ impl Framing {
     }
 
     fn connection(&mut self, value: &[u8]) {
-        // What browsers say.
-        if value == b"keep-alive" {
-            self.keep_alive = true;
-            return;
-        }
-        for option in members(value) {
-            self.close |= option.eq_ignore_ascii_case(b"close");
-            self.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
-            self.upgrade |= option.eq_ignore_ascii_case(b"upgrade");
+        match value {
+            // What browsers say.
+            b"keep-alive" => self.keep_alive = true,
+            b"Upgrade" => self.upgrade = true,
+            _ => {
+                for option in members(value) {
+                    self.close |= option.eq_ignore_ascii_case(b"close");
+                    self.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
+                    self.upgrade |= option.eq_ignore_ascii_case(b"upgrade");
+                }
+            }
         }
     }
 
@@ -358,11 +362,15 @@ pub(super) fn members(list: &[u8]) -> impl Iterator<Item = &[u8]> {
     list.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|member| !member.is_empty())
 }
 
-/// Whether a field is called `lower`, compared without case; the first letter decides mostly.
+/// Whether a comma-separated list has this member, compared without case; mostly it is all of it.
+pub(super) fn lists(list: &[u8], token: &[u8]) -> bool {
+    list == token || members(list).any(|member| member.eq_ignore_ascii_case(token))
+}
+
+/// Whether a field has this name, compared without case; mostly it is spelled like this.
 #[inline]
-pub(super) fn is(name: &str, lower: &str) -> bool {
-    let first = |text: &str| text.bytes().next().map(|byte| byte | 0x20);
-    first(name) == first(lower) && name.eq_ignore_ascii_case(lower)
+pub(super) fn is(name: &str, spelled: &str) -> bool {
+    name == spelled || name.eq_ignore_ascii_case(spelled)
 }
 
 /// `tchar`. Clause: RFC 9110 §5.6.2.
@@ -373,6 +381,11 @@ pub(super) fn is_tchar(byte: u8) -> bool {
 /// Whether a byte may never stand in a field value: all control characters but HTAB.
 pub(super) fn is_control(byte: u8) -> bool {
     byte.is_ascii_control() && byte != b'\t'
+}
+
+/// Whether one of them does; without an early end, so that many bytes are looked at at once.
+pub(super) fn has_control(value: &[u8]) -> bool {
+    value.iter().fold(false, |found, &byte| found | is_control(byte))
 }
 
 /// Tells a field line of which the value, and the white space around it, begins there.
@@ -420,7 +433,7 @@ fn check(line: &[u8]) -> Result<usize, FieldError> {
     }
     // RFC 9110 §5.5: "a recipient of CR, LF, or NUL within a field value MUST either reject the
     // message or replace each of those characters with SP".
-    if value.iter().fold(false, |found, &byte| found | is_control(byte)) {
+    if has_control(value) {
         return Err(FieldError::ValueControl);
     }
     Ok(colon + 1)

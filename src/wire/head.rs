@@ -5,7 +5,7 @@ use httparse::Status;
 use crate::limits::{EMPTY_LINES_MAX, METHOD_BYTES_MAX};
 use crate::wire::cursor::Parse;
 pub use crate::wire::field::{BOUNDS, Bounds, Content, FieldError, Fields, Room, Version, room};
-use crate::wire::field::{Framing, Lines, REQUEST_LINE_BYTES, fields, is, is_tchar, members};
+use crate::wire::field::{Framing, Lines, REQUEST_LINE_BYTES, fields, is, is_tchar, lists};
 pub use crate::wire::method::Method;
 use crate::wire::span::{Recorder, Silent};
 use crate::wire::target;
@@ -27,8 +27,6 @@ pub struct Head<'b, 'r> {
     pub target: &'b str,
     /// The protocol version.
     pub version: Version,
-    /// The authority of an absolute-form, else the Host field; empty if HTTP/1.0 has neither.
-    pub host: &'b str,
     /// The framing of the content, whatever the method.
     pub content: Content,
     /// Whether the connection outlives this exchange. Clause: RFC 9112 §9.3.
@@ -37,10 +35,17 @@ pub struct Head<'b, 'r> {
     pub expect_continue: bool,
     /// Upgrade lists `websocket`, and Connection lists `upgrade`. Clause: RFC 6455 §4.2.1.
     pub upgrade_websocket: bool,
+    host: &'b [u8],
     fields: Fields<'b, 'r>,
 }
 
 impl<'b, 'r> Head<'b, 'r> {
+    /// The authority of an absolute-form, else the Host field; empty if HTTP/1.0 has neither.
+    pub fn host(&self) -> &'b str {
+        // It was found to be ASCII.
+        str::from_utf8(self.host).unwrap_or_default()
+    }
+
     /// The value of the first field called `name`, without the white space around it.
     pub fn field(&self, name: &str) -> Option<&'b [u8]> {
         self.fields.first(name)
@@ -362,11 +367,11 @@ fn parse_whole<'b, 'r>(
     let version = if minor == 0 { Version::Http10 } else { Version::Http11 };
     let fields = Fields::new(request.headers);
     let said = Said::fold(&fields, bytes.get(..taken).unwrap_or(bytes))?;
+    let host = said.host(target, version)?;
     let head = Head {
         method: Method::of(method),
         target,
         version,
-        host: said.host(target, version)?,
         content: said.framing.content(version)?,
         keep_alive: said.framing.keep_alive(version),
         // RFC 9110 §10.1.1: "A server that receives a 100-continue expectation in an HTTP/1.0
@@ -375,6 +380,7 @@ fn parse_whole<'b, 'r>(
         // RFC 9110 §7.8: "A server MUST ignore an Upgrade header field that is received in an
         // HTTP/1.0 request."
         upgrade_websocket: said.websocket && said.framing.upgrade && version == Version::Http11,
+        host,
         fields,
     };
     Ok(Parse::Complete(head, taken))
@@ -394,41 +400,47 @@ impl<'b> Said<'b> {
         let mut said = Self::default();
         for line in fields.checked(head) {
             let (name, value) = line?;
-            match name.len() {
-                4 if is(name, "host") => {
-                    // RFC 9112 §3.2: "A server MUST respond with a 400 (Bad Request) status code
-                    // … to any request message that contains more than one Host header field line".
-                    if said.host.replace(value).is_some() {
-                        return Err(HeadError::HostRepeated);
-                    }
-                }
-                6 if is(name, "expect") => {
-                    // RFC 9110 §10.1.1: "A server that receives an Expect field value containing a
-                    // member other than 100-continue MAY respond with a 417".
-                    if !value.eq_ignore_ascii_case(b"100-continue") {
-                        return Err(HeadError::ExpectationUnknown);
-                    }
-                    said.expect_continue = true;
-                }
-                7 if is(name, "upgrade") => {
-                    said.websocket |=
-                        members(value).any(|name| name.eq_ignore_ascii_case(b"websocket"));
-                }
-                _ => said.framing.take(name, value)?,
+            if may_concern(name) {
+                said.take(name, value)?;
             }
         }
         // What the last line and the blank line end in.
         if head.ends_with(b"\r\n\r\n") { Ok(said) } else { Err(FieldError::LfBare.into()) }
     }
 
-    fn host(&self, target: &'b str, version: Version) -> Result<&'b str, HeadError> {
+    /// Takes a line; few come here.
+    #[inline(never)]
+    fn take(&mut self, name: &str, value: &'b [u8]) -> Result<(), HeadError> {
+        if is(name, "Host") {
+            // RFC 9112 §3.2: "A server MUST respond with a 400 (Bad Request) status code … to any
+            // request message that contains more than one Host header field line".
+            if self.host.replace(value).is_some() {
+                return Err(HeadError::HostRepeated);
+            }
+        } else if is(name, "Expect") {
+            // RFC 9110 §10.1.1: "A server that receives an Expect field value containing a member
+            // other than 100-continue MAY respond with a 417".
+            if !value.eq_ignore_ascii_case(b"100-continue") {
+                return Err(HeadError::ExpectationUnknown);
+            }
+            self.expect_continue = true;
+        } else if is(name, "Upgrade") {
+            self.websocket |= lists(value, b"websocket");
+        } else {
+            self.framing.take(name, value)?;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn host(&self, target: &'b str, version: Version) -> Result<&'b [u8], HeadError> {
         let host = match self.host {
-            Some(value) if target::is_host(value) => str::from_utf8(value).unwrap_or_default(),
+            Some(value) if target::is_host(value) => value,
             Some(_) => return Err(HeadError::HostInvalid),
             // RFC 9112 §3.2: "A server MUST respond with a 400 (Bad Request) status code to any
             // HTTP/1.1 request message that lacks a Host header field".
             None if version == Version::Http11 => return Err(HeadError::HostMissing),
-            None => "",
+            None => b"",
         };
         if target.starts_with('/') {
             return Ok(host);
@@ -444,11 +456,33 @@ impl<'b> Said<'b> {
             Some((authority, _)) if !target::is_host(authority.as_bytes()) => {
                 Err(HeadError::HostInvalid)
             }
-            Some((authority, _)) => Ok(authority),
+            Some((authority, _)) => Ok(authority.as_bytes()),
             None => Ok(host),
         }
     }
 }
+
+/// Whether a field may be one that the server itself has to look at: length and first letter tell
+/// it from what else browsers send.
+#[inline]
+fn may_concern(name: &str) -> bool {
+    let first = name.bytes().next().map(|byte| byte | 0x20);
+    first.is_some() && first.as_ref() == FIRST_LETTERS.get(name.len())
+}
+
+/// By its length, the first letter of each name that [`Said::take`] knows.
+const FIRST_LETTERS: [u8; 18] = {
+    let mut letters = [0; 18];
+    let mut names: &[&str] =
+        &["host", "expect", "upgrade", "connection", "content-length", "transfer-encoding"];
+    #[allow(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+    while let [name, rest @ ..] = names {
+        assert!(letters[name.len()] == 0, "two names have one length");
+        letters[name.len()] = name.as_bytes()[0];
+        names = rest;
+    }
+    letters
+};
 
 /// The end of a request line in HTTP/1.1; the digit before CR may also be 0.
 const VERSION_LINE: &[u8] = b"HTTP/1.1\r\n";

@@ -5,7 +5,7 @@ use memchr::memchr;
 
 use crate::wire::cursor::Parse;
 use crate::wire::date::Date;
-use crate::wire::field::{BOUNDS, fields, is_control, is_tchar};
+use crate::wire::field::{BOUNDS, fields, has_control, is_tchar};
 use crate::wire::field::{Content, FieldError, Fields, Framing, Room, Version};
 use crate::wire::head::{Method, Place, Scan};
 use crate::wire::span::{Recorder, Silent};
@@ -62,7 +62,7 @@ impl ResponseHead {
     /// another value, which nobody meant, while a missing field is visible and harmless.
     pub fn field(mut self, name: &str, value: &str) -> Self {
         let token = !name.is_empty() && name.bytes().all(is_tchar);
-        if token && !value.bytes().any(is_control) {
+        if token && !has_control(value.as_bytes()) {
             self.put(name.as_bytes());
             self.put(b": ");
             self.put(value.as_bytes());
@@ -370,7 +370,7 @@ fn status_line(scan: &mut Scan, window: &[u8], rec: &mut impl Recorder) -> Resul
             if phrase.contains(&b'\r') {
                 return Err(AnswerError::Field(FieldError::CrBare));
             }
-            if phrase.iter().copied().any(is_control) {
+            if has_control(phrase) {
                 return Err(AnswerError::ReasonInvalid);
             }
         }

@@ -186,6 +186,7 @@ pub fn absolute(target: &str) -> Option<(&str, &str)> {
 ///
 /// Clause: RFC 9110 §7.2, RFC 3986 §3.2. Departs: userinfo is refused (RFC 9110 §4.2.4 calls it
 /// an error), and so are IPvFuture literals, of which none exists.
+#[inline]
 pub fn is_host(host: &[u8]) -> bool {
     let rest = match host.strip_prefix(b"[") {
         Some(literal) => after_ipv6(literal),
@@ -248,15 +249,16 @@ fn after_ipv6(literal: &[u8]) -> Option<&[u8]> {
 }
 
 /// What follows a name or an IPv4 address: `*( unreserved / pct-encoded / sub-delims )`.
+#[inline]
 fn after_reg_name(mut host: &[u8]) -> Option<&[u8]> {
     loop {
-        let plain = host.iter().take_while(|&&byte| REG_NAME.get(usize::from(byte)) == Some(&true));
-        host = host.get(plain.count()..)?;
-        match host {
+        let is_other = |&byte: &u8| REG_NAME.get(usize::from(byte)) != Some(&true);
+        let end = host.iter().position(is_other).unwrap_or(host.len());
+        match host.get(end..)? {
             [b'%', high, low, rest @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
                 host = rest;
             }
-            _ => return Some(host),
+            rest => return Some(rest),
         }
     }
 }

@@ -13,7 +13,7 @@ fn shown(parsed: Result<Parse<Head<'_, '_>>, HeadError>) -> String {
         Err(error) => return format!("{error:?}"),
     };
     let mut said =
-        format!("{:?} {} {:?} host={}", head.method, head.target, head.version, head.host);
+        format!("{:?} {} {:?} host={}", head.method, head.target, head.version, head.host());
     match head.content {
         Content::None => {}
         content => said += &format!(" {content:?}"),
