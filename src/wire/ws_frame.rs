@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::wire::cursor::{Cursor, Parse};
+use crate::wire::cursor::Parse;
 use crate::wire::span::{Recorder, Silent};
 
 pub mod fields;
@@ -55,34 +55,34 @@ pub struct FrameHead {
 /// assert_eq!(parse(frame, Role::Client), Ok(Parse::Complete(head, 6)));
 /// assert_eq!(parse(&frame[..5], Role::Client), Ok(Parse::Partial));
 /// ```
+#[inline]
 pub fn parse(bytes: &[u8], from: Role) -> Result<Parse<FrameHead>, FrameError> {
     parse_recorded(bytes, from, &mut Silent)
 }
 
 /// The same, said to a recorder: the frame is entered and its head is told; after an error, as far
 /// as the field that is wrong. An unfinished head is not told.
+#[inline]
 pub fn parse_recorded(
     bytes: &[u8],
     from: Role,
     rec: &mut impl Recorder,
 ) -> Result<Parse<FrameHead>, FrameError> {
-    let mut cursor = Cursor::new(bytes);
     let mark = rec.mark();
-    Ok(match parse_head(&mut cursor, from, rec)? {
-        Some(head) => Parse::Complete(head, cursor.taken()),
-        None => {
-            rec.rewind(mark);
-            Parse::Partial
-        }
-    })
+    let parsed = parse_head(bytes, from, rec);
+    if matches!(parsed, Ok(Parse::Partial)) {
+        rec.rewind(mark);
+    }
+    parsed
 }
 
+#[inline]
 fn parse_head(
-    cursor: &mut Cursor<'_>,
+    bytes: &[u8],
     from: Role,
     rec: &mut impl Recorder,
-) -> Result<Option<FrameHead>, FrameError> {
-    let Some(first) = cursor.u8() else { return Ok(None) };
+) -> Result<Parse<FrameHead>, FrameError> {
+    let Some((first, rest)) = bytes.split_first() else { return Ok(Parse::Partial) };
     rec.enter(&fields::FRAME);
     rec.bits(1, &fields::FIN);
     rec.bits(3, &fields::RSV);
@@ -106,7 +106,7 @@ fn parse_head(
         return Err(FrameError::ControlFragmented);
     }
 
-    let Some(second) = cursor.u8() else { return Ok(None) };
+    let Some((second, rest)) = rest.split_first() else { return Ok(Parse::Partial) };
     rec.bits(1, &fields::MASK);
     match (from, second & MASK_BIT != 0) {
         // "The server MUST close the connection upon receiving a frame that is not masked."
@@ -121,57 +121,56 @@ fn parse_head(
         return Err(FrameError::ControlTooLong);
     }
     let length = match short {
-        LENGTH_IN_2 => parse_length_in_2(cursor, rec)?,
-        LENGTH_IN_8 => parse_length_in_8(cursor, rec)?,
-        short => Some(u64::from(short)),
+        LENGTH_IN_2 => parse_length_in_2(rest, rec)?,
+        LENGTH_IN_8 => parse_length_in_8(rest, rec)?,
+        short => Some((u64::from(short), rest)),
     };
-    let Some(length) = length else { return Ok(None) };
+    let Some((length, rest)) = length else { return Ok(Parse::Partial) };
 
-    let masking_key = match from {
-        Role::Server => None,
-        Role::Client => match cursor.array() {
-            None => return Ok(None),
-            key => {
-                rec.take(4, &fields::MASKING_KEY);
-                key
-            }
-        },
+    let (masking_key, rest) = match (from, rest.split_first_chunk()) {
+        (Role::Server, _) => (None, rest),
+        (Role::Client, Some((key, rest))) => {
+            rec.take(4, &fields::MASKING_KEY);
+            (Some(*key), rest)
+        }
+        (Role::Client, None) => return Ok(Parse::Partial),
     };
-    Ok(Some(FrameHead { fin, opcode, masking_key, length }))
+    let head = FrameHead { fin, opcode, masking_key, length };
+    Ok(Parse::Complete(head, bytes.len() - rest.len()))
 }
 
-fn parse_length_in_2(
-    cursor: &mut Cursor<'_>,
+/// A length, and what follows it; none if it is not all there.
+type Length<'b> = Option<(u64, &'b [u8])>;
+
+fn parse_length_in_2<'b>(
+    bytes: &'b [u8],
     rec: &mut impl Recorder,
-) -> Result<Option<u64>, FrameError> {
-    let length = cursor.u16();
-    if length.is_some() {
-        rec.take(2, &fields::LENGTH_16);
-    }
-    match length {
+) -> Result<Length<'b>, FrameError> {
+    let Some((length, rest)) = bytes.split_first_chunk() else { return Ok(None) };
+    rec.take(2, &fields::LENGTH_16);
+    match u16::from_be_bytes(*length) {
         // "Note that in all cases, the minimal number of bytes MUST be used to encode the length."
-        Some(0..=0x7d) => Err(FrameError::LengthNotMinimal),
-        length => Ok(length.map(u64::from)),
+        0..=0x7d => Err(FrameError::LengthNotMinimal),
+        length => Ok(Some((u64::from(length), rest))),
     }
 }
 
-fn parse_length_in_8(
-    cursor: &mut Cursor<'_>,
+fn parse_length_in_8<'b>(
+    bytes: &'b [u8],
     rec: &mut impl Recorder,
-) -> Result<Option<u64>, FrameError> {
+) -> Result<Length<'b>, FrameError> {
     // What is wrong may be certain before all of it is there.
-    rec.take(cursor.left().min(8), &fields::LENGTH_64);
-    let mut ahead = *cursor;
+    rec.take(bytes.len().min(8), &fields::LENGTH_64);
     // "(the most significant bit MUST be 0)"
-    if matches!(ahead.u8(), Some(0x80..)) {
+    if matches!(bytes.first(), Some(0x80..)) {
         return Err(FrameError::LengthTopBitSet);
     }
-    let mut ahead = *cursor;
     // Six zeros leave at most 16 bits, whatever follows: two bytes would have done.
-    if ahead.array() == Some([0; 6]) {
+    if bytes.starts_with(&[0; 6]) {
         return Err(FrameError::LengthNotMinimal);
     }
-    Ok(cursor.u64())
+    let length = bytes.split_first_chunk();
+    Ok(length.map(|(length, rest)| (u64::from_be_bytes(*length), rest)))
 }
 
 /// Appends the head alone, its length in as few bytes as it needs.
@@ -191,19 +190,21 @@ pub fn encode(head: FrameHead, into: &mut Vec<u8>) {
     debug_assert!(!head.opcode.is_control() || head.fin, "a control frame is never fragmented");
     let fin = if head.fin { FIN_BIT } else { 0 };
     let mask = if head.masking_key.is_some() { MASK_BIT } else { 0 };
-    into.push(fin | head.opcode.bits());
+    let first = fin | head.opcode.bits();
     match (u8::try_from(head.length), u16::try_from(head.length)) {
-        (Ok(length @ 0..LENGTH_IN_2), _) => into.push(mask | length),
+        (Ok(length @ 0..LENGTH_IN_2), _) => into.extend_from_slice(&[first, mask | length]),
         (_, Ok(length)) => {
-            into.push(mask | LENGTH_IN_2);
-            into.extend_from_slice(&length.to_be_bytes());
+            let [high, low] = length.to_be_bytes();
+            into.extend_from_slice(&[first, mask | LENGTH_IN_2, high, low]);
         }
         _ => {
-            into.push(mask | LENGTH_IN_8);
+            into.extend_from_slice(&[first, mask | LENGTH_IN_8]);
             into.extend_from_slice(&head.length.to_be_bytes());
         }
     }
-    into.extend_from_slice(head.masking_key.as_ref().map_or(&[], <[u8; 4]>::as_slice));
+    if let Some(key) = &head.masking_key {
+        into.extend_from_slice(key);
+    }
 }
 
 /// Bytes of the head in front of `length` payload bytes that are not masked: 2, 4 or 10.
@@ -324,19 +325,20 @@ pub fn encode_close(code: CloseCode, reason: &str, into: &mut Vec<u8>) {
 ///
 /// Clause: RFC 6455 §5.2, §11.8.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+#[repr(u8)]
 pub enum Opcode {
     /// 0x0: the next part of a fragmented message.
-    Continuation,
+    Continuation = 0x0,
     /// 0x1: a message in UTF-8, or the first part of one.
-    Text,
+    Text = 0x1,
     /// 0x2: a message of any bytes, or the first part of one.
-    Binary,
+    Binary = 0x2,
     /// 0x8: one half of the closing handshake.
-    Close,
+    Close = 0x8,
     /// 0x9: asks for a pong with the same payload.
-    Ping,
+    Ping = 0x9,
     /// 0xA: answers a ping, or comes unasked.
-    Pong,
+    Pong = 0xa,
 }
 
 impl Opcode {
@@ -347,14 +349,7 @@ impl Opcode {
 
     /// The four bits that stand on the wire.
     pub const fn bits(self) -> u8 {
-        match self {
-            Self::Continuation => 0x0,
-            Self::Text => 0x1,
-            Self::Binary => 0x2,
-            Self::Close => 0x8,
-            Self::Ping => 0x9,
-            Self::Pong => 0xa,
-        }
+        self as u8
     }
 
     const fn from_bits(bits: u8) -> Option<Self> {
