@@ -15,6 +15,7 @@ pub mod script;
 pub mod short;
 pub mod span;
 pub mod target;
+pub mod utf8;
 pub mod ws_frame;
 pub mod ws_handshake;
 pub mod ws_message;

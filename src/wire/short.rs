@@ -15,6 +15,21 @@ impl<const N: usize> Short<N> {
         self.bytes.get(..usize::from(self.length)).unwrap_or_default()
     }
 
+    /// These bytes, as far as there is room.
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        let mut short = Self::default();
+        bytes.iter().for_each(|&byte| short.push(byte));
+        short
+    }
+
+    /// Appends a byte, if there is room.
+    pub(super) fn push(&mut self, byte: u8) {
+        if let Some(place) = self.bytes.get_mut(usize::from(self.length)) {
+            *place = byte;
+            self.length += 1;
+        }
+    }
+
     /// Appends what this key unmasks, as far as there is room: whoever calls has compared lengths.
     pub(super) fn append(&mut self, payload: &[u8], key: [u8; 4]) {
         debug_assert!(self.as_slice().len() + payload.len() <= N.min(255));

@@ -334,9 +334,12 @@ const fn payload_field(from: Role) -> &'static Field {
 }
 
 fn append_unmasked(payload: &[u8], key: [u8; 4], into: &mut Vec<u8>) {
-    let start = into.len();
-    into.extend_from_slice(payload);
-    mask(into.get_mut(start..).unwrap_or_default(), key, 0);
+    into.reserve(payload.len());
+    for masked in payload.chunks(PIECE_BYTES) {
+        let start = into.len();
+        into.extend_from_slice(masked);
+        mask(into.get_mut(start..).unwrap_or_default(), key, 0);
+    }
 }
 
 /// What one call took, and what was complete with it.
@@ -480,6 +483,9 @@ impl From<FrameError> for MessageError {
 
 /// The key that changes nothing.
 const UNMASKED: [u8; 4] = [0; 4];
+/// Bytes that are copied, unmasked and validated at a time: they stay in the first-level cache.
+const PIECE_BYTES: usize = 4 * 1024;
+const _: () = assert!(PIECE_BYTES.is_multiple_of(4), "the key begins anew with each piece");
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,5 @@
 use proptest::prelude::*;
 
-use super::text::PIECE_BYTES;
 use super::*;
 use crate::wire::ws_frame::{encode, encode_close, encode_frame};
 
