@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use memchr::{memchr, memchr2};
+use memchr::{memchr, memchr_iter, memchr2};
 
 use crate::cost::Bytes;
 use crate::id;
@@ -264,27 +264,32 @@ pub fn encode(
     data: &str,
     into: &mut Vec<u8>,
 ) -> Result<Bytes, EventStreamError> {
-    if !carries(data) {
+    // What has no such byte is one line, and nothing in it has to be looked for.
+    let is_line = is_plain(data);
+    if !is_line && !carries(data) {
         return Err(EventStreamError::DataHasCr);
     }
     if id.is_some_and(has_line_end) {
         return Err(EventStreamError::IdHasLineEnd);
     }
-    if id.is_some_and(|id| id.contains('\0')) {
+    if id.is_some_and(|id| !is_plain(id) && id.contains('\0')) {
         return Err(EventStreamError::IdHasNul);
     }
     if name.is_some_and(has_line_end) {
         return Err(EventStreamError::NameHasLineEnd);
     }
     let start = into.len();
+    into.reserve(data.len() + FIELDS_BYTES_USUAL);
     if let Some(id) = id {
         encode_line(b"id: ", id, into);
     }
     if let Some(name) = name {
         encode_line(b"event: ", name, into);
     }
-    for line in data.split('\n') {
-        encode_line(DATA, line, into);
+    if is_line {
+        encode_line(DATA, data, into);
+    } else {
+        encode_lines(DATA, data, into);
     }
     into.push(LF);
     Ok(Bytes::wrapped(into.len() - start, data.len()))
@@ -320,8 +325,32 @@ fn encode_line(field: &[u8], value: &str, into: &mut Vec<u8>) {
     into.push(LF);
 }
 
+/// Appends a line for each line of the value.
+fn encode_lines(field: &[u8], value: &str, into: &mut Vec<u8>) {
+    let mut from = 0;
+    for end in memchr_iter(LF, value.as_bytes()) {
+        encode_line(field, value.get(from..end).unwrap_or_default(), into);
+        from = end + 1;
+    }
+    encode_line(field, value.get(from..).unwrap_or_default(), into);
+}
+
 fn has_line_end(text: &str) -> bool {
-    memchr2(CR, LF, text.as_bytes()).is_some()
+    !is_plain(text) && memchr2(CR, LF, text.as_bytes()).is_some()
+}
+
+/// Whether no byte is as small as a line end, as in most texts: the least of all bytes is found in
+/// half of the time of a search, since nothing is decided before all are compared.
+fn is_plain(text: &str) -> bool {
+    let (chunks, rest) = text.as_bytes().as_chunks::<64>();
+    let mut least = [u8::MAX; 64];
+    for chunk in chunks {
+        for (least, &byte) in least.iter_mut().zip(chunk) {
+            *least = byte.min(*least);
+        }
+    }
+    let least = least.into_iter().fold(u8::MAX, u8::min);
+    rest.iter().copied().fold(least, u8::min) > CR
 }
 
 /// What an event stream cannot carry, or what a client does not take from one.
@@ -358,6 +387,8 @@ impl EventStreamError {
 /// Clause: HTML §9.2.7 (a comment every 15 seconds or so).
 pub const HEARTBEAT: &[u8] = b":\n\n";
 
+/// Bytes that id, name and the names of the fields seldom exceed, so that a buffer grows once.
+const FIELDS_BYTES_USUAL: usize = 64;
 const CR: u8 = b'\r';
 const LF: u8 = b'\n';
 const DATA: &[u8] = b"data: ";
