@@ -297,16 +297,27 @@ impl Formatter for ForScript {
         writer: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
-        let mut start = 0;
-        for (at, unfit) in fragment.match_indices(UNFIT_FOR_SCRIPT) {
-            writer.write_all(fragment.get(start..at).unwrap_or_default().as_bytes())?;
-            for character in unfit.chars() {
-                write!(writer, "\\u{:04x}", u32::from(character))?;
+        let mut rest = fragment;
+        while let Some(at) = rest.bytes().position(may_be_unfit) {
+            let (fit, more) = rest.split_at_checked(at).unwrap_or((rest, ""));
+            writer.write_all(fit.as_bytes())?;
+            let mut characters = more.chars();
+            match characters.next() {
+                Some(unfit) if UNFIT_FOR_SCRIPT.contains(&unfit) => {
+                    write!(writer, "\\u{:04x}", u32::from(unfit))?;
+                }
+                Some(fit) => writer.write_all(fit.encode_utf8(&mut [0; 4]).as_bytes())?,
+                None => {}
             }
-            start = at + unfit.len();
+            rest = characters.as_str();
         }
-        writer.write_all(fragment.get(start..).unwrap_or_default().as_bytes())
+        writer.write_all(rest.as_bytes())
     }
+}
+
+/// Whether a byte begins a character of [`UNFIT_FOR_SCRIPT`], or one of a few others.
+const fn may_be_unfit(byte: u8) -> bool {
+    matches!(byte, b'<' | b'>' | b'&' | 0xe2)
 }
 
 fn as_text<S: Serializer>(value: &impl Display, serializer: S) -> Result<S::Ok, S::Error> {
