@@ -16,8 +16,6 @@ mod across;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::thread;
-use std::time::Duration;
 
 use across::{Load, Server, compare, connect, field, is_measured, read_head, stand_aside};
 
@@ -46,7 +44,8 @@ impl Polls {
             "nginx" => (format!("/pub/{size}"), format!("/sub/{size}")),
             _ => (format!("/c/{size}"), format!("/c/{size}/longpoll")),
         };
-        let head = format!("POST {publish} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {size}\r\n\r\n");
+        let head = format!("POST {publish} HTTP/1.1\r\nHost: localhost\r\n");
+        let head = head + &format!("Content-Length: {size}\r\n\r\n");
         let publication = (head + &"x".repeat(size)).into_bytes();
         let subscribers = if is_measured() { SUBSCRIBERS } else { 10 };
         let parked = (0..subscribers).map(|_| connect(server.address)).collect();
@@ -65,8 +64,9 @@ impl Polls {
 
 impl Load for Polls {
     fn round(&mut self) -> u64 {
-        // Until all are parked: a poll that comes behind its message is answered at once.
-        thread::sleep(Duration::from_millis(5));
+        // What is asked last is answered when all are parked.
+        self.publisher.write_all(LAST).unwrap();
+        answer(&mut self.publisher);
         self.publisher.write_all(&self.publication).unwrap();
         answer(&mut self.publisher);
         let mut requests = Vec::new();
@@ -98,9 +98,11 @@ fn answer(stream: &mut TcpStream) -> String {
     head
 }
 
+const LAST: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
 const SUBSCRIBERS: usize = 1_000;
 const NCHAN: &str = "load_module /usr/lib/nginx/modules/ngx_nchan_module.so;";
 const LOCATIONS: &str = "\
+location = /healthz { return 200 ok; }
 location ~ ^/pub/(.+)$ {
     nchan_publisher; nchan_channel_id $1; nchan_message_buffer_length 1000;
     client_body_buffer_size 128k;
