@@ -14,7 +14,8 @@
 //! cargo bench --bench fanout                      # all of it: some minutes
 //! cargo bench --bench fanout -- sse 1000 64 1     # mechanism, subscribers, bytes, in flight
 //! ```
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a bench")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a bench that cannot run must stop")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a table is what it is for")]
 
 mod across;
 
@@ -115,9 +116,19 @@ fn compare(filter: &[&str]) {
     }
 }
 
+/// A process that ends with whoever has it.
+struct Bound(Child);
+
+impl Drop for Bound {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// A server in a process of its own, which is told when to work and says how long it has.
 struct Side {
-    child: Child,
+    _server: Bound,
     orders: ChildStdin,
     answers: Lines<BufReader<ChildStdout>>,
 }
@@ -131,7 +142,7 @@ impl Side {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let orders = child.stdin.take().unwrap();
         let answers = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self { child, orders, answers }
+        Self { _server: Bound(child), orders, answers }
     }
 
     fn said(&mut self) -> usize {
@@ -142,13 +153,6 @@ impl Side {
     fn spent(&mut self, times: usize) -> f64 {
         writeln!(self.orders, "{times}").unwrap();
         self.said() as f64
-    }
-}
-
-impl Drop for Side {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -255,6 +259,7 @@ impl FanOut for Limit {
 
 /// The subscribers of one side, in a process of their own, seen from the server.
 struct Crowd {
+    _subscribers: Bound,
     orders: ChildStdin,
     answers: Receiver<String>,
 }
@@ -264,16 +269,17 @@ impl Crowd {
     fn gather(address: SocketAddr, case: &Case, core: usize, mut serve: impl FnMut()) -> Self {
         let mut command = across::pinned_to(core, env::current_exe().unwrap());
         command.arg("crowd").arg(address.to_string()).args(case.words());
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let orders = child.stdin.take().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut subscribers = Bound(child);
+        let orders = subscribers.0.stdin.take().unwrap();
+        let lines = BufReader::new(subscribers.0.stdout.take().unwrap()).lines();
         let (sender, answers) = mpsc::channel();
         // It ends with its orders.
         thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
         while answers.try_recv().is_err() {
             serve();
         }
-        Self { orders, answers }
+        Self { _subscribers: subscribers, orders, answers }
     }
 
     /// Has everybody read what has come; returns how many bytes the last of them has read.
