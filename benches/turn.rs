@@ -1,0 +1,51 @@
+//! Does an event cost more, the more connections are idle?
+//!
+//! Unit: time per event, alone in its turn, without sockets: what the engine adds to what the
+//! kernel does. Idle are WebSockets that await their next ping, so that each has a deadline.
+//!
+//! ```text
+//! cargo bench --bench turn
+//! ```
+#![allow(missing_docs, reason = "criterion's macros define items without")]
+#![allow(clippy::unwrap_used, reason = "a bench that cannot run must stop")]
+
+mod stage;
+
+use std::env;
+use std::time::Duration;
+
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+
+use stage::clocks;
+use stage::events::{self, Prepare};
+
+fn turn(c: &mut Criterion) {
+    let mut group = c.benchmark_group("turn");
+    group.sample_size(20).warm_up_time(Duration::from_millis(300));
+    group.measurement_time(Duration::from_secs(1));
+    // As a test each runs once, and many connections would take long to come.
+    let is_test = !env::args().any(|arg| arg == "--bench");
+    for count in if is_test { &[10][..] } else { &[10, 1_000, 100_000] } {
+        let (mut server, idle) = events::idle(*count, clocks());
+        for (name, prepare) in EVENTS {
+            let mut event = prepare(&mut server, &idle);
+            group.bench_function(BenchmarkId::new(*name, count), |b| {
+                b.iter(|| event(&mut server));
+            });
+        }
+    }
+    group.finish();
+}
+
+const EVENTS: &[(&str, Prepare)] = &[
+    ("nothing", events::nothing),
+    ("a message to one", events::message),
+    ("a ping", events::ping),
+    ("a ping, each time another's", events::ping_of_another),
+    ("a short poll", events::poll),
+    ("a long poll, parked until its deadline", events::park),
+    ("a connection, opened and closed", events::connection),
+];
+
+criterion_group!(benches, turn);
+criterion_main!(benches);
