@@ -339,8 +339,8 @@ fn has_line_end(text: &str) -> bool {
     !is_plain(text) && memchr2(CR, LF, text.as_bytes()).is_some()
 }
 
-/// Whether no byte is as small as a line end, as in most texts: the least of all bytes is found in
-/// half of the time of a search, since nothing is decided before all are compared.
+/// Whether no byte is as small as a line end, as in most texts. To find the least of all bytes
+/// nothing is decided before the end, so that many are compared at once.
 fn is_plain(text: &str) -> bool {
     let (chunks, rest) = text.as_bytes().as_chunks::<64>();
     let mut least = [u8::MAX; 64];
