@@ -3,7 +3,7 @@
 //! A loop that is alone has one of its own. Nothing here is looked at for a delivery.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::admission::{AddressFull, AddressKey, Addresses, PeerAddress, PublishRateExceeded};
 use crate::clock::Instant;
@@ -15,6 +15,8 @@ use crate::limits::Limits;
 pub struct Commons {
     /// Open mechanisms.
     online: Tally,
+    /// Whoever is told by the inspector what others do, and whoever also what they do themselves.
+    viewers: [Arc<Tally>; 2],
     /// Connections that count among those that there may be.
     connections: AtomicUsize,
     /// Sessions of the chat so far.
@@ -27,6 +29,17 @@ impl Commons {
     /// Open mechanisms.
     pub const fn online(&self) -> &Tally {
         &self.online
+    }
+
+    /// The viewers of the inspector: those who see what others do, and those who also see what they
+    /// do themselves.
+    pub const fn viewers(&self) -> &[Arc<Tally>; 2] {
+        &self.viewers
+    }
+
+    /// Whether there is a viewer on any loop.
+    pub fn is_viewed(&self) -> bool {
+        self.viewers.iter().any(|tally| tally.census().total() > 0)
     }
 
     /// Connections that there are.

@@ -237,6 +237,7 @@ impl Engine {
         self.turn.now = now;
         self.turn.date.refresh(now.unix_s());
         self.ledger.begin(now);
+        self.look_for_others();
     }
 
     /// A turn ends: the loop may sleep.

@@ -10,7 +10,7 @@ use crate::dissect::{Dissector, Joining};
 use crate::event::Payload;
 use crate::fault::Fault;
 use crate::host;
-use crate::hub::Draft;
+use crate::hub::{Channel, Draft};
 use crate::id::{ChannelKey, Token};
 use crate::inspect::{self, Connection, Lens, Peer};
 use crate::limits;
@@ -115,15 +115,8 @@ impl Engine {
     /// A viewer subscribes: from now on everything is taken down.
     pub(super) fn look(&mut self, index: u32, shows_own: bool) -> Result<ChannelKey, Fault> {
         let key = self.hub.channel_of_inspector(shows_own, self.turn.now)?;
-        let lens = self.viewing.lens.get_or_insert_with(|| {
-            let mut lens = Box::<Lens>::default();
-            let conns = self.conns.iter();
-            let tokens = conns.filter_map(|(slot, conn)| {
-                Some(Token { index: u32::try_from(slot).ok()?, generation: conn.generation })
-            });
-            tokens.for_each(|token| lens.leave(token));
-            lens
-        });
+        self.take_down();
+        let Some(lens) = &mut self.viewing.lens else { return Ok(key) };
         if let Some(conn) = self.conns.get(index as usize) {
             lens.tells(Token { index, generation: conn.generation });
         }
@@ -132,6 +125,24 @@ impl Engine {
         }
         self.look_again();
         Ok(key)
+    }
+
+    /// From now on there is a lens.
+    fn take_down(&mut self) {
+        if self.viewing.lens.is_some() {
+            return;
+        }
+        let mut lens = Box::<Lens>::default();
+        self.tokens().into_iter().for_each(|token| lens.leave(token));
+        self.viewing.lens = Some(lens);
+    }
+
+    /// Takes everything down if somebody looks on another loop: their viewers see all of them.
+    pub(super) fn look_for_others(&mut self) {
+        if self.hub.seat().is_some() && self.viewing.lens.is_none() && self.commons.is_viewed() {
+            self.take_down();
+            self.look_again();
+        }
     }
 
     /// Looks at connections that were not looked at, from where they are now.
@@ -155,7 +166,8 @@ impl Engine {
     fn views(&mut self) -> [Option<ChannelKey>; 2] {
         [false, true].map(|shows_own| {
             let key = self.hub.channel_of_inspector(shows_own, self.turn.now).ok()?;
-            (!self.hub.subscribers(key).is_empty()).then_some(key)
+            let is_there = |channel: &Channel| channel.census().total() > 0;
+            self.hub.channel(key).is_some_and(is_there).then_some(key)
         })
     }
 

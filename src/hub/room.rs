@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Channel, Hub, HubError};
+use super::{Channel, Hub, HubError, INSPECTOR};
 use crate::clock::{Instant, Now};
 use crate::commons::Tally;
 use crate::history::History;
@@ -32,6 +32,12 @@ impl Hub {
         now: Now,
     ) -> Result<ChannelKey, HubError> {
         let Standing { epoch, newest, read, tally } = standing;
+        // Whether anybody looks is asked by loops that have no such channel yet.
+        let viewers = self.seat.as_ref().and_then(|seat| {
+            let at = INSPECTOR.iter().position(|inspector| **inspector == *name)?;
+            seat.commons().viewers().get(at).cloned()
+        });
+        let tally = viewers.unwrap_or(tally);
         self.insert(name, History::resumed(epoch, newest), read.min(newest), Some(tally), now)
     }
 
