@@ -7,11 +7,10 @@ use crate::clock::{Instant, SECOND_US};
 use crate::cost::{Account, Bytes, Owner};
 use crate::frame::Frame;
 use crate::hub::{Edge, Subscriber};
-use crate::id::Id;
 use crate::limits::{self, Limits};
 use crate::mech::Mech;
 use crate::queue::Queue;
-use crate::route::Call;
+use crate::route::{Call, Reading};
 use crate::slow::{Lag, Policy};
 use crate::wire::body::Body;
 use crate::wire::head::Scan;
@@ -81,8 +80,8 @@ pub enum State {
     Body(Box<Incoming>),
     /// A mechanism has it. Call: receive, deliver, tick, end. Next: `Head` or `Lingering`.
     Mech(Mech),
-    /// Has asked what the kernel knows, and is answered at the end of the turn. Call: nothing.
-    /// Next: `Head` or `Lingering`.
+    /// Has asked what the kernel or the other loops know, and is answered at the end of a turn.
+    /// Call: tick. Next: `Head` or `Lingering`.
     Asking(Box<Asked>),
     /// Sends what is queued, drops what arrives, and is closed then. Next: `Gone`.
     Lingering {
@@ -112,25 +111,13 @@ pub struct Incoming {
     pub last: Instant,
 }
 
-/// What only the kernel can answer.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Question {
-    /// What everything has cost, by the kernel's word, too.
-    Statement {
-        /// The snapshot to be subtracted.
-        since: Option<Id>,
-    },
-    /// Who is connected.
-    Connections,
-}
-
-/// A question that only the end of the turn can answer.
+/// A question that the kernel or the other loops have to be asked, too.
 #[derive(Debug)]
 pub struct Asked {
     /// When it was asked.
     pub at: Instant,
     /// What.
-    pub question: Question,
+    pub reading: Reading,
     /// Whether the peer will say nothing more.
     pub ended: bool,
     /// How it is to be answered.

@@ -11,6 +11,7 @@ mod deadline;
 mod deliver;
 mod entry;
 mod flush;
+mod inquiries;
 mod lens;
 mod news;
 mod reasons;
@@ -25,12 +26,13 @@ use std::sync::Arc;
 
 use slab::Slab;
 
-use books::Inquiries;
+use inquiries::Inquiries;
 use lens::Viewing;
 use rights::Permits;
 
 use crate::answer::Manner;
 use crate::api::Mode;
+use crate::board::Member;
 use crate::clock::{Instant, Now};
 use crate::commons::Commons;
 use crate::conn::{Conn, State};
@@ -66,7 +68,7 @@ pub struct Engine {
     /// What everything costs.
     ledger: Ledger,
     snapshots: Snapshots,
-    /// Questions for the ledger that the kernel is to be asked for first.
+    /// Questions for the ledger that cannot be answered at once.
     inquiries: Inquiries,
     /// Whoever looks at what is said here.
     viewing: Viewing,
@@ -191,7 +193,8 @@ impl Engine {
     }
 
     /// An engine without connections, that of a loop with this place among others.
-    pub fn seated(config: Config, now: Now, gauge: Gauge, seat: Option<Seat>) -> Self {
+    pub fn seated(config: Config, now: Now, gauge: Gauge, member: Option<Member>) -> Self {
+        let (seat, board) = member.map(|one| (one.seat, one.board)).unzip();
         let commons = seat.as_ref().map(|seat| Arc::clone(seat.commons())).unwrap_or_default();
         let (number, count) = seat.as_ref().map_or((0, 1), Seat::number);
         Self {
@@ -210,7 +213,7 @@ impl Engine {
             counted: 0,
             ledger: Ledger::new(gauge),
             snapshots: Snapshots::new(now.unix_ms()),
-            inquiries: Inquiries::default(),
+            inquiries: Inquiries::new(board),
             viewing: Viewing::new(config.inspect_token),
             done: Vec::new(),
             crowded: false,
@@ -406,8 +409,8 @@ impl Engine {
     /// Whether something waits for this very turn to go on.
     pub fn is_busy(&self) -> bool {
         let lists = [&self.ready, &self.dirty, &self.unpaused, &self.hungry];
-        let waits = self.inquires() || self.viewing.is_waiting();
-        waits || lists.iter().any(|list| !list.is_empty())
+        let asks = self.inquires() || self.inquiries.is_waiting();
+        asks || self.viewing.is_waiting() || lists.iter().any(|list| !list.is_empty())
     }
 
     /// Removes the next connection that is to be closed.

@@ -11,7 +11,7 @@ pub mod meter;
 pub mod receipts;
 mod snapshot;
 
-pub use snapshot::{Snapshot, Snapshots, Unasked};
+pub use snapshot::{Gain, Snapshot, Snapshots, Unasked};
 
 use hdrhistogram::Histogram;
 

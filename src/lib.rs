@@ -26,7 +26,8 @@
 //!
 //! A server may have several such loops, each on a thread of its own with its own listener, slab
 //! and hub. What they share is [`order`]: who publishes takes the message's place in its log there,
-//! under a lock that no delivery needs, and every loop is told in the same order.
+//! under a lock that no delivery needs, and every loop is told in the same order. What is asked of
+//! all of them is on the [`board`], where each adds its part in a turn of its own.
 //!
 //! ## The order of files
 //!
@@ -46,6 +47,7 @@
 //!   conn        one connection: head, body, mechanism, lingering
 //!   metrics     a statement of account as Prometheus reads it
 //!   statement   the shape in which the ledger is read
+//!   board       what only all loops together can answer, and what they have answered
 //!   api         what is answered at once: publishing, asking, counting
 //!   envelopes   one message as every mechanism sends it, dissected
 //!   access      who may do what
@@ -101,6 +103,7 @@ pub mod access;
 pub mod admission;
 pub mod answer;
 pub mod api;
+pub mod board;
 pub mod client;
 pub mod clock;
 pub mod commons;

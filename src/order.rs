@@ -248,6 +248,16 @@ impl Seat {
         self.order.inboxes[self.number].called.swap(false, Ordering::AcqRel);
     }
 
+    /// These loops have something to look at besides news, a bit for each.
+    pub fn call(&mut self, loops: u64) {
+        for (number, inbox) in self.order.inboxes.iter().enumerate() {
+            let bit = loops & (1 << number);
+            if number != self.number && bit != 0 && !inbox.called.swap(true, Ordering::AcqRel) {
+                self.calls |= bit;
+            }
+        }
+    }
+
     /// The loops that have news from this one and may sleep, a bit for each: asks once.
     pub const fn take_calls(&mut self) -> u64 {
         std::mem::replace(&mut self.calls, 0)

@@ -22,6 +22,7 @@ use signal_hook_mio::v1_0::Signals;
 use socket2::SockRef;
 
 use crate::admission::Admission;
+use crate::board::Member;
 use crate::clock::{Instant, Now};
 use crate::cost::{Owner, Syscall};
 use crate::engine::{Config, Engine, Farewell, Next};
@@ -31,7 +32,6 @@ use crate::ledger;
 use crate::ledger::meter::Gauge;
 use crate::limits;
 use crate::listener::Listener;
-use crate::order::Seat;
 use crate::reactor::inbox::{Errand, Inbox};
 use crate::sys;
 
@@ -105,7 +105,7 @@ impl Ground {
 
 /// The other loops.
 struct Company {
-    seat: Seat,
+    member: Member,
     /// The ways to all loops, by their numbers.
     handles: Vec<Handle>,
 }
@@ -119,13 +119,13 @@ impl Reactor {
     /// The loop that stands on this.
     fn on(ground: Ground, config: Config, company: Option<Company>) -> Self {
         let Ground { poll, listener, inbox, clock, descriptors } = ground;
-        let (seat, handles) = company.map(|one| (one.seat, one.handles)).unzip();
+        let (member, handles) = company.map(|one| (one.member, one.handles)).unzip();
         let handles = handles.unwrap_or_default();
         let connections_max = connections_max(&config, descriptors, handles.len());
         Self {
             poll,
             events: Events::with_capacity(limits::EVENTS_PER_TURN),
-            engine: Engine::seated(config, clock.now(), GAUGE, seat),
+            engine: Engine::seated(config, clock.now(), GAUGE, member),
             listener: Some(listener),
             sockets: Vec::new(),
             carry: Vec::new(),

@@ -3,8 +3,10 @@
 //! [`ROUTES`] is the only list of addresses; the README and the pages are checked against it.
 
 mod content;
+mod reading;
 mod table;
 
+pub use reading::{Reading, Witness};
 pub use table::{Place, ROUTES, Route};
 
 use std::borrow::Cow;
@@ -156,38 +158,6 @@ pub enum Call {
     Live,
     /// Say that the server takes requests.
     Ready,
-}
-
-/// What is to be read of the ledger.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Reading {
-    /// A statement of account.
-    Statement {
-        /// Of what has come since this snapshot.
-        since: Option<Id>,
-        /// Whose word is taken.
-        witness: Witness,
-    },
-    /// The same for Prometheus.
-    Metrics,
-    /// Who is connected, one by one.
-    Connections,
-    /// What one message has cost.
-    Receipt {
-        /// Its channel.
-        channel: String,
-        /// The message.
-        id: Id,
-    },
-}
-
-/// Who is asked about open connections.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Witness {
-    /// The ledger alone.
-    Ledger,
-    /// The kernel too, socket by socket.
-    Kernel,
 }
 
 /// What `Content-Type` announces a published message to be.

@@ -6,6 +6,8 @@
 
 #[path = "loops/moments.rs"]
 mod moments;
+#[path = "loops/questions.rs"]
+mod questions;
 mod support;
 #[path = "loops/town.rs"]
 mod town;

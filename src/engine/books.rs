@@ -1,46 +1,10 @@
 //! What the ledger is told about connections, and what it tells about them.
 
-use std::collections::HashMap;
-
-use serde_json::json;
-
 use super::Engine;
-use crate::answer::{Answer, Manner};
-use crate::clock::Instant;
-use crate::conn::{Asked, Question, State};
 use crate::cost::{Bytes, Calls, Kernel, Owner, Phase, Syscall};
-use crate::fault::Fault;
-use crate::id::{Id, Token};
-use crate::inspect::Peer;
-use crate::ledger::{self, Snapshot};
-use crate::limits;
-use crate::metrics;
-use crate::route::{Reading, Witness};
+use crate::id::Token;
+use crate::ledger::Snapshot;
 use crate::slow::Lag;
-use crate::statement::{Receipt, Statement};
-use crate::timer::Waiter;
-
-/// Questions that only the kernel can answer.
-#[derive(Debug, Default)]
-pub(super) struct Inquiries {
-    askers: Vec<Token>,
-    /// Whether somebody wants to know who the peers are.
-    wants_peers: bool,
-    /// Who they are.
-    peers: HashMap<Token, Peer>,
-    /// What the kernel has said in this turn.
-    witnessed: Option<Box<Witnessed>>,
-    /// Until then it is not asked again.
-    from: Instant,
-}
-
-/// What the kernel knows of all open connections.
-#[derive(Debug, Default)]
-struct Witnessed {
-    rows: [Kernel; Owner::COUNT],
-    /// Of those that have not asked for anything yet.
-    unasked: Kernel,
-}
 
 impl Engine {
     /// A system call was made for a connection.
@@ -131,28 +95,6 @@ impl Engine {
         }
     }
 
-    /// Whether the kernel is to be asked, on somebody's behalf, what it knows of open connections.
-    pub fn inquires(&self) -> bool {
-        !self.inquiries.askers.is_empty() && self.turn.now.at >= self.inquiries.from
-    }
-
-    /// Whether somebody wants to know who is at the other ends, too.
-    pub fn inquires_peers(&self) -> bool {
-        self.inquiries.wants_peers
-    }
-
-    /// What the kernel says about an open connection.
-    pub fn witness_open(&mut self, token: Token, kernel: Kernel, peer: Option<Peer>) {
-        let Some(conn) = self.conn(token) else { return };
-        let owner = conn.owner;
-        let witnessed = self.inquiries.witnessed.get_or_insert_default();
-        match owner {
-            Some(owner) => witnessed.rows[owner.place()] += kernel,
-            None => witnessed.unasked += kernel,
-        }
-        self.inquiries.peers.extend(peer.map(|peer| (token, peer)));
-    }
-
     /// What the kernel says about a connection that is about to be closed.
     pub fn witness_closed(&mut self, owner: Owner, kernel: Kernel) {
         self.ledger.witness(owner, kernel);
@@ -172,114 +114,5 @@ impl Engine {
             snapshot.row(owner).add_open(&conn.account, queued, waiting, held_bytes);
         }
         snapshot
-    }
-
-    /// Answers a question about costs; one that the kernel is to be asked for waits for the end of
-    /// the turn.
-    pub(super) fn read_ledger(&mut self, index: u32, reading: Reading, manner: &Manner) {
-        let answer = match reading {
-            _ if !ledger::ON => Err(Fault::LedgerAbsent),
-            Reading::Statement { since, witness: Witness::Kernel } => {
-                return self.inquire(index, Question::Statement { since }, manner);
-            }
-            Reading::Statement { since, witness: Witness::Ledger } => {
-                let snapshot = self.snapshot();
-                self.state(snapshot, since, manner)
-            }
-            Reading::Connections => {
-                return self.inquire(index, Question::Connections, manner);
-            }
-            Reading::Metrics => {
-                let statement = Statement::of(&self.snapshot(), self.turn.now);
-                let text = metrics::encode(&statement);
-                Ok(manner.whole(200, &self.turn.date, metrics::CONTENT_TYPE, text.as_bytes()))
-            }
-            Reading::Receipt { channel, id } => {
-                let receipt = self.ledger.receipt(&channel, id);
-                let receipt = receipt.map(|receipt| Receipt::of(&channel, id, &receipt));
-                let json = |receipt| manner.json(200, &self.turn.date, &receipt);
-                receipt.map(json).ok_or(Fault::ReceiptUnknown)
-            }
-        };
-        self.answer_or_refuse(index, answer, manner);
-    }
-
-    /// Answers whoever has asked for what the kernel knows: all of them the same.
-    pub(super) fn answer_inquiries(&mut self) {
-        if !self.inquires() {
-            return;
-        }
-        self.ledger.enter(Phase::Receive, Some(Owner::Request));
-        let mut snapshot = self.snapshot();
-        if let Some(witnessed) = self.inquiries.witnessed.take() {
-            for (owner, kernel) in Owner::all().zip(witnessed.rows) {
-                snapshot.row(owner).kernel_open = Some(kernel);
-            }
-            snapshot.unasked_mut().kernel_open = Some(witnessed.unasked);
-        }
-        let many = self.conns.len().saturating_sub(limits::WITNESS_FEW);
-        let pause_us = limits::WITNESS_US_EACH * many as u64;
-        self.inquiries.from = self.turn.now.at.after(pause_us);
-        for token in std::mem::take(&mut self.inquiries.askers) {
-            let Some(conn) = self.conn(token) else { continue };
-            let State::Asking(asked) = &conn.state else { continue };
-            let (question, ended, manner) = (asked.question, asked.ended, asked.manner.clone());
-            let answer = match question {
-                Question::Statement { since } => self.state(snapshot.clone(), since, &manner),
-                Question::Connections => Ok(self.tell_connections(&manner)),
-            };
-            self.answer_or_refuse(token.index, answer, &manner);
-            if ended {
-                // The end of its stream is behind what it has asked, and is to be read again.
-                self.unpaused.push(token);
-            }
-        }
-        self.inquiries.wants_peers = false;
-        self.inquiries.peers = HashMap::new();
-    }
-
-    /// Every connection, for viewers.
-    fn tell_connections(&self, manner: &Manner) -> Answer {
-        let connections = self.connections(|token| self.inquiries.peers.get(&token).cloned());
-        let told = json!({ "time": self.turn.now.unix_ms(), "connections": connections });
-        manner.json(200, &self.turn.date, &told)
-    }
-
-    fn inquire(&mut self, index: u32, question: Question, manner: &Manner) {
-        let at = self.turn.now.at;
-        let Some(conn) = self.conns.get_mut(index as usize) else { return };
-        let asked = Asked { at, question, manner: manner.clone(), ended: false };
-        self.inquiries.wants_peers |= question == Question::Connections;
-        conn.state = State::Asking(Box::new(asked));
-        self.inquiries.askers.push(Token { index, generation: conn.generation });
-        if at < self.inquiries.from {
-            self.timers.arm(self.inquiries.from, Waiter::Inquiry);
-        }
-    }
-
-    /// A statement of account, which is kept to be subtracted from later ones.
-    fn state(
-        &mut self,
-        snapshot: Snapshot,
-        since: Option<Id>,
-        manner: &Manner,
-    ) -> Result<Answer, Fault> {
-        let earlier = match since {
-            Some(name) => Some(self.snapshots.find(name).ok_or(Fault::SnapshotUnknown)?.clone()),
-            None => None,
-        };
-        let name = self.snapshots.keep(snapshot.clone());
-        let span_us = snapshot.at.since(earlier.as_ref().map_or(Instant::ZERO, |one| one.at));
-        let snapshot = match &earlier {
-            Some(earlier) => snapshot.since(earlier),
-            None => snapshot,
-        };
-        let statement = Statement {
-            snapshot: name.to_string(),
-            since: since.map(|since| since.to_string()),
-            span_us,
-            ..Statement::of(&snapshot, self.turn.now)
-        };
-        Ok(manner.json(200, &self.turn.date, &statement))
     }
 }

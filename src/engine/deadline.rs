@@ -8,6 +8,7 @@ use crate::cost::{Owner, Phase};
 use crate::fault::Fault;
 use crate::id::Token;
 use crate::mech::mould::Why;
+use crate::route::Witness;
 use crate::timer::Waiter;
 
 impl Engine {
@@ -79,7 +80,12 @@ impl Engine {
             State::Mech(_) => self.tick_mech(index),
             State::Asking(asked) => {
                 let manner = asked.manner.clone();
-                self.refuse(index, &manner, Fault::WitnessSlow.into());
+                let fault = match asked.reading.witness() {
+                    Witness::Kernel => Fault::WitnessSlow,
+                    Witness::Ledger => Fault::LoopBehind,
+                };
+                self.inquiries.forget(Token { index, generation: conn.generation });
+                self.refuse(index, &manner, fault.into());
             }
             State::Gone => {}
         }

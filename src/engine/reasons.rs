@@ -25,6 +25,7 @@ impl Engine {
         for token in self.tokens() {
             self.give_up(token, Fault::DrainOver);
         }
+        self.leave_books();
     }
 
     /// A request is answered with the reason why not.

@@ -1,5 +1,7 @@
 //! How often each reason was given.
 
+use std::ops::AddAssign;
+
 use super::{FAULTS, Row};
 
 /// One count for each line of the table.
@@ -33,6 +35,14 @@ impl Counts {
             *count -= before;
         }
         self
+    }
+}
+
+impl AddAssign<&Self> for Counts {
+    fn add_assign(&mut self, more: &Self) {
+        for (count, more) in self.counts.iter_mut().zip(more.counts) {
+            *count += more;
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 //! Time is booked by runs: a receipt has that part of a run that it has of the run's writes.
 
 use std::collections::VecDeque;
+use std::ops::AddAssign;
 use std::sync::Arc;
 
 use crate::clock::Instant;
@@ -87,7 +88,7 @@ pub struct Share {
 }
 
 /// What one message has cost.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Receipt {
     /// When its batch was handed over, in milliseconds since 1970-01-01T00:00:00Z.
     pub time_ms: u64,
@@ -121,12 +122,55 @@ pub struct Part {
     pub allocated_bytes: f64,
     /// Time of the runs that worked for it, in nanoseconds.
     pub cpu_ns: f64,
+    /// Deliveries that have a delay.
+    pub delays: u64,
     /// The least delay, in microseconds.
     pub delay_us_min: u64,
     /// The mean delay.
     pub delay_us_mean: f64,
     /// The greatest delay.
     pub delay_us_max: u64,
+}
+
+impl AddAssign<&Self> for Receipt {
+    /// What the same message has cost on another loop. That may have handed it over together with
+    /// others than this one.
+    fn add_assign(&mut self, more: &Self) {
+        self.time_ms = self.time_ms.max(more.time_ms);
+        self.batch = self.batch.max(more.batch);
+        for (kind, more) in &more.parts {
+            match self.parts.iter_mut().find(|(of, _)| of == kind) {
+                Some((_, part)) => *part += more,
+                None => self.parts.push((*kind, *more)),
+            }
+        }
+        self.parts.sort_unstable_by_key(|(kind, _)| *kind as usize);
+    }
+}
+
+impl AddAssign<&Self> for Part {
+    #[allow(clippy::cast_precision_loss, reason = "costs of one message: far below 2^53")]
+    fn add_assign(&mut self, more: &Self) {
+        self.subscribers += more.subscribers;
+        self.delivered += more.delivered;
+        self.head += more.head;
+        self.framing += more.framing;
+        self.payload += more.payload;
+        self.calls += more.calls;
+        self.allocations += more.allocations;
+        self.allocated_bytes += more.allocated_bytes;
+        self.cpu_ns += more.cpu_ns;
+        self.delay_us_min = match (self.delays, more.delays) {
+            (_, 0) => self.delay_us_min,
+            (0, _) => more.delay_us_min,
+            _ => self.delay_us_min.min(more.delay_us_min),
+        };
+        self.delay_us_max = self.delay_us_max.max(more.delay_us_max);
+        let sum_us = |part: &Self| part.delay_us_mean * part.delays as f64;
+        let (sum_us, delays) = (sum_us(self) + sum_us(more), self.delays + more.delays);
+        self.delay_us_mean = sum_us / delays.max(1) as f64;
+        self.delays = delays;
+    }
 }
 
 impl Receipts {
@@ -362,6 +406,7 @@ impl Page {
             allocations: sum(|share| share.allocations),
             allocated_bytes: sum(|share| share.allocated_bytes),
             cpu_ns: sum(|share| share.cpu_ns),
+            delays: all.delays + own.delays,
             delay_us_min: match delays {
                 (0, _) => own.delay_us_min,
                 (_, 0) => all.delay_us_min,

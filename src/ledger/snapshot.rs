@@ -1,6 +1,8 @@
 //! What the ledger said at one moment, kept for a while to be subtracted from what it says later.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
+use std::ops::AddAssign;
 
 use crate::clock::Instant;
 use crate::cost::{Account, Calls, Kernel, Owner, Phase};
@@ -93,6 +95,69 @@ impl Snapshot {
     }
 }
 
+impl AddAssign<&Self> for Snapshot {
+    /// What two loops have cost.
+    fn add_assign(&mut self, more: &Self) {
+        self.at = self.at.max(more.at);
+        for (row, more) in self.rows.iter_mut().zip(&more.rows) {
+            *row += more;
+        }
+        self.heap_counted &= more.heap_counted;
+        self.unasked += &more.unasked;
+        self.faults += &more.faults;
+    }
+}
+
+impl AddAssign<&Self> for Unasked {
+    fn add_assign(&mut self, more: &Self) {
+        self.connections += more.connections;
+        self.calls.add(&more.calls);
+        self.read += more.read;
+        self.held_bytes += more.held_bytes;
+        add_kernel(&mut self.kernel_open, more.kernel_open);
+    }
+}
+
+impl AddAssign<&Self> for Row {
+    fn add_assign(&mut self, more: &Self) {
+        self.opened += more.opened;
+        self.open += more.open;
+        self.open_us += more.open_us;
+        self.open_until = self.open_until.max(more.open_until);
+        self.deliveries += more.deliveries;
+        self.missed += more.missed;
+        self.ticks += more.ticks;
+        self.brought += more.brought;
+        self.made += more.made;
+        self.taken += more.taken;
+        self.queued += more.queued;
+        self.dropped += more.dropped;
+        self.carried += more.carried;
+        self.parsed += more.parsed;
+        self.read += more.read;
+        self.waiting += more.waiting;
+        self.calls.add(&more.calls);
+        self.heap += more.heap;
+        self.held_bytes += more.held_bytes;
+        for (ns, more) in self.cpu_ns.iter_mut().zip(more.cpu_ns) {
+            *ns += more;
+        }
+        // A histogram that grows by itself takes every value.
+        let _ = self.delays.add(&more.delays);
+        self.kernel += more.kernel;
+        add_kernel(&mut self.kernel_open, more.kernel_open);
+    }
+}
+
+/// A loop without connections has nothing to ask the kernel for.
+fn add_kernel(sum: &mut Option<Kernel>, more: Option<Kernel>) {
+    match (sum, more) {
+        (Some(sum), Some(more)) => *sum += more,
+        (sum @ None, more) => *sum = more,
+        (Some(_), None) => {}
+    }
+}
+
 impl Row {
     fn subtract(&mut self, before: &Self) {
         self.opened -= before.opened;
@@ -130,10 +195,34 @@ pub struct Snapshots {
     next: Id,
 }
 
+/// What a snapshot says of the time since an earlier one.
+#[derive(Debug)]
+pub struct Gain<'a> {
+    /// The name under which the snapshot itself is kept.
+    pub name: Id,
+    /// The time since the earlier one, or since the loop began, in microseconds.
+    pub span_us: u64,
+    /// What has come since then.
+    pub snapshot: Cow<'a, Snapshot>,
+}
+
 impl Snapshots {
     /// None yet, of a ledger that begins at this Unix time, in milliseconds.
     pub const fn new(epoch: u64) -> Self {
         Self { kept: VecDeque::new(), next: Id { epoch, offset: 1 } }
+    }
+
+    /// Keeps a snapshot, and subtracts the earlier one of that name; none if that has given way.
+    pub fn gain<'a>(&mut self, snapshot: &'a Snapshot, since: Option<Id>) -> Option<Gain<'a>> {
+        let (from, gained) = match since {
+            Some(name) => {
+                let earlier = self.find(name)?;
+                (earlier.at, Cow::Owned(snapshot.clone().since(earlier)))
+            }
+            None => (Instant::ZERO, Cow::Borrowed(snapshot)),
+        };
+        let name = self.keep(snapshot.clone());
+        Some(Gain { name, span_us: snapshot.at.since(from), snapshot: gained })
     }
 
     /// Keeps a snapshot; the one that nobody has asked for the longest gives way. Returns its name.

@@ -5,11 +5,11 @@ use std::net::SocketAddr;
 use std::thread::{self, Builder};
 
 use super::{Clock, Company, Ground, Handle, Reactor};
+use crate::board;
 use crate::engine::Config;
 use crate::keyring::Keyring;
 use crate::limits;
 use crate::listener::Listener;
-use crate::order;
 
 /// All loops of a server, as many as there are or one that is alone.
 ///
@@ -44,8 +44,10 @@ impl Loops {
         let grounds = grounds(address, count)?;
         let handles: Vec<Handle> = grounds.iter().map(|ground| ground.inbox.handle()).collect();
         let config = share(config, count);
-        let mut loops = grounds.into_iter().zip(order::seats(count)).map(|(ground, seat)| {
-            let company = Company { seat, handles: handles.clone() };
+        let begun = grounds.first().ok_or(io::ErrorKind::InvalidInput)?.clock.now();
+        let members = board::members(count, begun.unix_ms());
+        let mut loops = grounds.into_iter().zip(members).map(|(ground, member)| {
+            let company = Company { member, handles: handles.clone() };
             Other { ground, config: config.clone(), company }
         });
         let first = loops.next().ok_or(io::ErrorKind::InvalidInput)?;

@@ -92,6 +92,24 @@ fn sighup_reads_the_tokens_anew_and_keeps_them_where_anything_is_wrong() {
 }
 
 #[test]
+fn sighup_hands_the_new_tokens_to_every_loop() {
+    let scratch = Scratch::new("sighup-loops");
+    let publishers = scratch.path("publishers");
+    scratch.write("publishers", "first-publisher\n");
+    let process = Process::serve(&["--publish-token-file", &publishers, "--reactors", "2"]);
+    // Enough new connections for every loop to have some.
+    let all =
+        |token: &str, class: u16| (0..32).all(|_| publish(&process, token).status / 100 == class);
+    assert!(all("first-publisher", 2) && all("second-publisher", 4));
+    scratch.write("publishers", "second-publisher\n");
+    process.signal("HUP");
+    eventually("the new token is good everywhere", || all("second-publisher", 2));
+    assert!(all("first-publisher", 4), "a loop has the old token still");
+    process.signal("TERM");
+    assert_eq!(process.end().code(), Some(0));
+}
+
+#[test]
 fn without_files_of_tokens_sighup_is_what_it_always_is() {
     let process = Process::serve(&["--publish-token", "said-in-words"]);
     assert_eq!(publish(&process, "said-in-words").status, 202);

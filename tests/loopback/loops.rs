@@ -8,8 +8,10 @@ use pushscope::clock::SECOND_US;
 use pushscope::engine::Config;
 use pushscope::limits::Limits;
 use pushscope::reactor::{Handle, Loops};
+use pushscope::statement::Statement;
+use serde_json::Value;
 
-use crate::peer::{PATIENCE, Peer, eventually};
+use crate::peer::{PATIENCE, Peer, Response, eventually};
 use crate::server::Process;
 
 /// Loops on threads of their own.
@@ -74,6 +76,62 @@ fn subscribers_of_all_loops_hear_what_publishers_on_all_loops_say_in_one_order()
         assert!(of.into_iter().eq(0..MESSAGES), "publisher {number} was heard in another order");
     }
     several.end();
+}
+
+#[test]
+fn the_ledger_of_whichever_loop_is_that_of_all() {
+    let several = Several::start(2);
+    let mut listeners: Vec<Peer> = (0..LISTENERS).map(|_| Peer::connect(several.address)).collect();
+    for peer in &mut listeners {
+        peer.get("/c/all/sse");
+        peer.until(b"\r\n\r\n");
+    }
+    let mut publisher = Peer::connect(several.address);
+    let mut last = String::new();
+    for message in 0..MESSAGES {
+        let answer = publisher.publish("all", message.to_string().as_bytes());
+        json(&answer)["id"].as_str().unwrap().clone_into(&mut last);
+    }
+    for peer in &mut listeners {
+        peer.until(format!("data: {}\n\n", MESSAGES - 1).as_bytes());
+    }
+    let (deliveries, everybody) = ((LISTENERS * MESSAGES) as u64, LISTENERS as u64);
+    let mut askers: Vec<Peer> = (0..LISTENERS).map(|_| Peer::connect(several.address)).collect();
+    let mut before: Option<Statement> = None;
+    for asker in &mut askers {
+        let stated = statement(&asker.ask("/ledger?kernel=1"));
+        let sse = stated.account("sse").unwrap();
+        assert_eq!((sse.open, sse.opened, sse.deliveries), (everybody, everybody, deliveries));
+        assert_eq!(sse.kernel_open.map(|kernel| kernel.sockets), Some(everybody));
+        assert_eq!(stated.account("publish").unwrap().calls["accept"], 1);
+        let open = stated.accounts.iter().filter_map(|account| account.kernel_open);
+        let open = open.chain(stated.unasked.kernel_open).map(|kernel| kernel.sockets);
+        assert_eq!(open.sum::<u64>(), 2 * everybody + 1, "{stated:?}");
+        let since = before.replace(stated).map(|before| before.snapshot);
+        let since = since.map_or(String::new(), |name| format!("?since={name}"));
+        assert!(statement(&asker.ask(&format!("/ledger{since}"))).balances);
+        let receipt = json(&asker.ask(&format!("/c/all/receipts/{last}")));
+        assert_eq!(receipt["mechanisms"][0]["delivered"], LISTENERS, "{receipt}");
+        let line = format!("pushscope_deliveries_total{{owner=\"sse\"}} {deliveries}\n");
+        assert!(asker.ask("/metrics").text().contains(&line));
+        let told = json(&asker.ask("/inspect/connections"));
+        assert_eq!(told["connections"].as_array().unwrap().len(), 2 * LISTENERS + 1);
+    }
+    several.end();
+}
+
+fn json(response: &Response) -> Value {
+    serde_json::from_slice(&response.content).unwrap()
+}
+
+/// What a loop says that all have cost: it balances.
+fn statement(response: &Response) -> Statement {
+    let statement: Statement = serde_json::from_slice(&response.content).unwrap();
+    assert!(statement.balances, "{statement:?}");
+    for account in &statement.accounts {
+        assert!(account.sent.balances() && account.received.balances(), "{account:?}");
+    }
+    statement
 }
 
 /// Hears everything; every third listener comes back again and again, to whichever loop.

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use pushscope::board;
 use pushscope::clock::{Instant, Now, SECOND_US};
 use pushscope::engine::{Config, Engine};
 use pushscope::id::{Id, Kind};
 use pushscope::ledger::meter::Gauge;
-use pushscope::order;
 
 use crate::support::{Client, Seen, World};
 
@@ -52,9 +52,9 @@ impl Town {
     /// So many loops.
     pub(crate) fn of(count: usize) -> Self {
         let now = Now { at: Instant::from_us(0), unix_us: 1_700_000_000 * SECOND_US };
-        let worlds = order::seats(count).into_iter().map(|seat| {
+        let worlds = board::members(count, now.unix_ms()).into_iter().map(|member| {
             let mut world = World::new();
-            world.engine = Engine::seated(Config::default(), now, Gauge::STILL, Some(seat));
+            world.engine = Engine::seated(Config::default(), now, Gauge::STILL, Some(member));
             world
         });
         let worlds = worlds.collect();
