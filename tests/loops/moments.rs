@@ -1,7 +1,11 @@
 //! What chance brings too seldom.
 
-use pushscope::clock::SECOND_US;
+use std::sync::Arc;
+
+use pushscope::clock::{Instant, Now, SECOND_US};
+use pushscope::event::Payload;
 use pushscope::id::Kind;
+use pushscope::order::News;
 use pushscope::{limits, order};
 
 use crate::support::{Client, frames, masked};
@@ -39,6 +43,27 @@ fn long_messages_are_refused_before_they_are_as_many() {
     assert!(here.engine.is_held_up(), "clients are read while the other loop is behind");
     there.turn();
     assert!(!here.engine.is_held_up() && here.publish("c", &long).status == 202);
+}
+
+#[test]
+fn who_publishes_hears_first_what_was_said_before() {
+    let mut seats = order::seats(2);
+    let now = Now { at: Instant::ZERO, unix_us: SECOND_US };
+    let channel = Arc::from("c");
+    // Between two looks at what others say, as it is with threads.
+    for seat in [0, 1, 1, 0] {
+        seats[seat].publish(&channel, None, Payload::Text("x".into()), now).unwrap();
+    }
+    for seat in &mut seats {
+        seat.take_in();
+        let heard: Vec<u64> = std::iter::from_fn(|| seat.next_heard())
+            .map(|news| match news {
+                News::Published(event) => event.id.offset,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(heard, [1, 2, 3, 4], "loop {}", seat.number().0);
+    }
 }
 
 #[test]
