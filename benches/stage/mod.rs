@@ -22,12 +22,14 @@ use pushscope::sys;
 pub(crate) struct Server {
     engine: Engine,
     at_us: u64,
+    /// Bytes that the sockets took in this turn.
+    taken: usize,
 }
 
 impl Server {
     /// Nobody is connected.
     pub(crate) fn new(config: Config, gauge: Gauge) -> Self {
-        Self { engine: Engine::gauged(config, at(0), gauge), at_us: 0 }
+        Self { engine: Engine::gauged(config, at(0), gauge), at_us: 0, taken: 0 }
     }
 
     /// Somebody comes and asks this, in a turn of its own.
@@ -90,6 +92,7 @@ impl Server {
 
     fn begin(&mut self, us: u64) {
         self.at_us += us;
+        self.taken = 0;
         self.engine.begin(at(self.at_us));
         self.engine.book_for(Owner::Loop, Syscall::EpollWait);
     }
@@ -113,38 +116,41 @@ impl Server {
     fn end(&mut self) -> usize {
         self.engine.tick();
         self.engine.settle();
-        let taken = self.flush();
+        self.flush();
         self.engine.take_idled();
         while let Some(swept) = self.engine.sweep() {
             self.engine.book_for(swept.owner, Syscall::Close);
         }
         self.engine.pause();
-        taken
+        self.taken
     }
 
-    fn flush(&mut self) -> usize {
-        let mut taken = 0;
+    fn flush(&mut self) {
         while let Some(token) = self.engine.next_dirty() {
             loop {
-                let mut slices = [IoSlice::new(&[]); GATHER_MAX];
-                let count = self.engine.gather(token, &mut slices);
-                let bytes: usize = slices[..count].iter().map(|slice| slice.len()).sum();
-                let call = match count {
-                    0 => break,
-                    1 => Syscall::Send,
-                    _ => Syscall::Writev,
+                let (bytes, call) = match self.engine.sole(token) {
+                    Some([]) => break,
+                    Some(bytes) => (bytes.len(), Syscall::Send),
+                    None => (gathered(&self.engine, token), Syscall::Writev),
                 };
                 self.engine.book(token, call);
                 self.engine.sent(token, bytes);
-                taken += bytes;
+                self.taken += bytes;
                 if !self.engine.has_output(token) {
                     break;
                 }
             }
             self.engine.flushed(token);
         }
-        taken
     }
+}
+
+/// Bytes that are offered in several pieces.
+#[inline(never)]
+fn gathered(engine: &Engine, token: Token) -> usize {
+    let mut slices = [IoSlice::new(&[]); GATHER_MAX];
+    let count = engine.gather(token, &mut slices);
+    slices[..count].iter().map(|slice| slice.len()).sum()
 }
 
 /// The clocks and the allocator's books, as the reactor has them read.
