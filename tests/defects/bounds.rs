@@ -140,6 +140,7 @@ const ELSEWHERE: &[(&str, Held)] = &[
     ("receipts_apart_max", Test(LEDGER, "what_is_told_apart_is_bounded")),
     ("receipts_per_answer", Test("tests/lessons/receipts.rs", "an_answer_that_brings_much_is_on_the_newest_receipts")),
     ("receipts_touched_max", Item("src/ledger/receipts.rs", "limits::RECEIPTS_TOUCHED_MAX.saturating_sub(self.touched.len())")),
+    ("readings_per_round", Test("tests/loops/questions.rs", "many_questions_are_answered_in_as_few_rounds_as_there_may_be")),
     ("snapshots_max", Test(LEDGER, "a_snapshot_that_is_asked_for_is_kept")),
     ("meter_ns", Nobody("how often the loop asks for its CPU time")),
     ("token_bytes_min", Test(KEYRING, "what_says_nothing_or_is_malformed_is_refused_and_never_told")),
