@@ -1,5 +1,9 @@
 //! What is counted, and for whom: bytes by kind, system calls by name, heap, and their owners.
 
+mod account;
+
+pub use account::{Account, OwnCalls};
+
 use std::ops::{Add, AddAssign, Sub};
 
 use serde::{Deserialize, Serialize};
@@ -76,41 +80,9 @@ impl Add for Bytes {
     }
 }
 
-/// One connection's books since its owner took it over. Double entry, both ways:
-/// `brought + made = taken + queued + dropped` and `received = parsed + waiting`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Account {
-    /// Bytes that were queued for an earlier owner: the balance brought forward.
-    pub brought: u64,
-    /// What the codecs made, by kind.
-    pub made: Bytes,
-    /// Bytes that the socket took.
-    pub taken: u64,
-    /// Bytes that were thrown away unsent.
-    pub dropped: u64,
-    /// Bytes that the socket gave.
-    pub received: u64,
-    /// What the codecs parsed of them, by kind; the rest waits in the connection's tail.
-    pub parsed: Bytes,
-    /// System calls.
-    pub calls: OwnCalls,
-}
-
-impl Account {
-    /// Whether the books balance with `queued` bytes still to be sent.
-    pub const fn balances(&self, queued: u64) -> bool {
-        self.brought + self.made.total() == self.taken + queued + self.dropped
-    }
-
-    /// Whether the books balance with `waiting` bytes still to be parsed.
-    pub const fn balances_received(&self, waiting: usize) -> bool {
-        self.received == self.parsed.total() + waiting as u64
-    }
-}
-
 /// A system call of the loop, told apart by what came of it where that is a cost of its own.
 ///
-/// First those that a connection makes while it lives: it counts them itself.
+/// First, before `Shutdown`, those that a connection counts itself: it may not have an owner yet.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
 pub enum Syscall {
     /// `accept4` that brought a connection.
@@ -263,7 +235,7 @@ impl Calls {
 
     /// So many more of those that a connection counts itself.
     pub fn add_own(&mut self, more: &OwnCalls) {
-        for (count, more) in self.counts.iter_mut().zip(more.counts) {
+        for (count, more) in self.counts.iter_mut().zip(more.counts()) {
             *count += u64::from(more);
         }
     }
@@ -278,23 +250,6 @@ impl Sub for Calls {
             *count = count.saturating_sub(before);
         }
         self
-    }
-}
-
-/// The system calls that a connection makes while it lives, in few bytes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct OwnCalls {
-    counts: [u32; Syscall::Setsockopt as usize + 1],
-}
-
-impl OwnCalls {
-    /// One more; false when it is none of them, or more than can be counted.
-    #[must_use]
-    pub fn book(&mut self, call: Syscall) -> bool {
-        let Some(count) = self.counts.get_mut(call as usize) else { return false };
-        let Some(more) = count.checked_add(1) else { return false };
-        *count = more;
-        true
     }
 }
 

@@ -300,7 +300,7 @@ impl Engine {
         self.viewing.heard(token, bytes);
         let Some(conn) = self.conn_mut(token) else { return };
         conn.heard |= !bytes.is_empty();
-        conn.account.received += bytes.len() as u64;
+        conn.account.book_received(bytes.len());
         let (reader, was_paused) = (conn.reader(), conn.is_paused());
         self.ledger.enter(Phase::Receive, reader);
         let Some(conn) = self.conn_mut(token) else { return };
@@ -308,7 +308,7 @@ impl Engine {
             let taken = self.advance(token.index, bytes);
             self.keep(token.index, bytes.get(taken..).unwrap_or_default().to_vec());
         } else {
-            let mut joined = std::mem::take(&mut conn.tail);
+            let mut joined = conn.tail.take();
             joined.extend_from_slice(bytes);
             let taken = self.advance(token.index, &joined);
             joined.drain(..taken);
@@ -454,7 +454,7 @@ impl Engine {
     fn keep(&mut self, index: u32, rest: Vec<u8>) {
         let Some(conn) = self.conns.get_mut(index as usize) else { return };
         if !matches!(conn.state, State::Lingering { .. } | State::Gone) {
-            conn.tail = rest;
+            conn.tail.put(rest);
         }
     }
 }

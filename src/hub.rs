@@ -9,6 +9,7 @@ mod room;
 mod tests;
 
 use std::collections::{HashMap, VecDeque};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use slab::Slab;
@@ -47,8 +48,8 @@ pub struct Receipt {
 pub struct Edge {
     /// The channel.
     pub channel: ChannelKey,
-    /// The place in its dense list, so that leaving costs no search.
-    pub slot: u32,
+    /// The place in its dense list, counted from 1, so that leaving costs no search.
+    pub place: NonZeroU32,
 }
 
 /// One entry of a channel's list.
@@ -331,19 +332,19 @@ impl Hub {
     /// Enters a connection into a channel's list.
     pub fn subscribe(&mut self, key: ChannelKey, subscriber: Subscriber) -> Option<Edge> {
         let channel = self.channels.get_mut(key.0 as usize)?;
-        let slot = u32::try_from(channel.subscribers.len()).ok()?;
+        let place = NonZeroU32::new(u32::try_from(channel.subscribers.len() + 1).ok()?)?;
         channel.subscribers.push(subscriber);
         channel.census.enter(subscriber.kind);
         if let Some(tally) = &channel.tally {
             tally.enter(subscriber.kind);
         }
-        Some(Edge { channel: key, slot })
+        Some(Edge { channel: key, place })
     }
 
     /// Strikes a connection off. Whoever moved into its place is returned, to learn its new slot.
     pub fn unsubscribe(&mut self, edge: Edge, now: Instant) -> Option<Subscriber> {
         let channel = self.channels.get_mut(edge.channel.0 as usize)?;
-        let slot = edge.slot as usize;
+        let slot = edge.place.get() as usize - 1;
         if slot >= channel.subscribers.len() {
             return None;
         }

@@ -247,11 +247,7 @@ impl Ledger {
         let row = self.row(owner);
         row.add(account);
         row.carried += queued;
-        *account = Account {
-            brought: queued,
-            received: account.received - account.parsed.total(),
-            ..Account::default()
-        };
+        *account = Account::forward(queued, account.waiting());
     }
 
     /// Somebody was refused or closed for this reason; returns how often that has happened.
@@ -365,17 +361,19 @@ impl Row {
 
     /// Adds the books of a connection, but for what it has not parsed.
     fn add(&mut self, account: &Account) {
-        self.brought += account.brought;
-        self.made += account.made;
-        self.taken += account.taken;
-        self.dropped += account.dropped;
-        self.parsed += account.parsed;
-        self.read += account.parsed.total();
+        let parsed = account.parsed();
+        self.brought += account.brought();
+        self.made += account.made();
+        self.taken += account.taken();
+        self.dropped += account.dropped();
+        self.parsed += parsed;
+        self.read += parsed.total();
         self.calls.add_own(&account.calls);
     }
 
     /// Adds a connection that is open: its books, and what it holds.
-    pub fn add_open(&mut self, account: &Account, queued: u64, waiting: u64, held_bytes: u64) {
+    pub fn add_open(&mut self, account: &Account, queued: u64, held_bytes: u64) {
+        let waiting = account.waiting();
         self.add(account);
         self.queued += queued;
         self.read += waiting;

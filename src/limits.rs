@@ -226,7 +226,7 @@ pub const PIECE_BYTES_JOINED: usize = 4 * 1024;
 pub const ECHO_BYTES_COPIED: usize = 4 * 1024;
 /// Entries of departed waiters that the timers may hold, besides one for each that is there.
 pub const TIMERS_SPARE: usize = 1_024;
-/// Slots of connections that are kept when a crowd has left: 352 bytes each.
+/// Slots of connections that are kept when a crowd has left: 256 bytes each.
 pub const SLOTS_SPARE: usize = 1_024;
 /// Pieces of one `writev`.
 pub const GATHER_MAX: usize = 64;

@@ -69,11 +69,17 @@ impl From<&'static [u8]> for Piece {
 /// Pieces in the order in which the socket is to take them.
 #[derive(Debug, Default)]
 pub struct Queue {
+    /// The socket may have taken part of it: `bytes` tells how much.
     front: Option<Piece>,
-    /// Bytes of `front` that the socket has taken.
-    front_taken: usize,
-    #[allow(clippy::box_collection, reason = "8 bytes of every idle connection instead of 32")]
-    behind: Option<Box<VecDeque<Piece>>>,
+    behind: Option<Box<Behind>>,
+    /// Bytes that the socket has not taken yet.
+    bytes: u64,
+}
+
+/// What waits behind the first piece: few connections ever have it.
+#[derive(Debug, Default)]
+struct Behind {
+    pieces: VecDeque<Piece>,
     bytes: u64,
 }
 
@@ -85,7 +91,7 @@ impl Queue {
 
     /// Bytes that wait, and what it takes to keep them apart: pieces are memory, too.
     pub fn weight(&self) -> u64 {
-        let pieces = self.behind.as_ref().map_or(0, |pieces| pieces.len()) as u64;
+        let pieces = self.behind.as_ref().map_or(0, |behind| behind.pieces.len()) as u64;
         self.bytes + pieces * limits::PIECE_BYTES
     }
 
@@ -98,7 +104,7 @@ impl Queue {
     pub fn sole(&self) -> Option<&[u8]> {
         match (&self.front, &self.behind) {
             (None, _) => Some(&[]),
-            (Some(front), None) => front.bytes().get(self.front_taken..),
+            (Some(front), None) => front.bytes().get(self.front_taken()..),
             (Some(_), Some(_)) => None,
         }
     }
@@ -115,20 +121,21 @@ impl Queue {
             return;
         }
         let behind = self.behind.get_or_insert_default();
-        match (behind.back_mut(), &piece) {
+        behind.bytes += bytes;
+        match (behind.pieces.back_mut(), &piece) {
             // Small answers that wait, such as pongs, are one piece: pieces are memory too.
             (Some(Piece::Own(last)), Piece::Own(next))
                 if last.len() + next.len() <= limits::PIECE_BYTES_JOINED =>
             {
                 last.extend_from_slice(next);
             }
-            _ => behind.push_back(piece),
+            _ => behind.pieces.push_back(piece),
         }
     }
 
     /// The frame that was added last, if it carries what was handed over in this course.
     pub fn newest(&self, course: Course) -> Option<&Frame> {
-        let behind = self.behind.as_ref().and_then(|pieces| pieces.back());
+        let behind = self.behind.as_ref().and_then(|behind| behind.pieces.back());
         match behind.or(self.front.as_ref())? {
             Piece::Shared(frame) if frame.messages().course == course => Some(frame),
             _ => None,
@@ -138,8 +145,8 @@ impl Queue {
     /// Fills `slices` with what is next to be written, for one `writev`; returns how many it set.
     pub fn gather<'q>(&'q self, slices: &mut [IoSlice<'q>]) -> usize {
         let Some(front) = &self.front else { return 0 };
-        let front = front.bytes().get(self.front_taken..).unwrap_or_default();
-        let behind = self.behind.iter().flat_map(|pieces| pieces.iter().map(Piece::bytes));
+        let front = front.bytes().get(self.front_taken()..).unwrap_or_default();
+        let behind = self.behind.iter().flat_map(|behind| behind.pieces.iter().map(Piece::bytes));
         let mut count = 0;
         for (slice, bytes) in slices.iter_mut().zip(std::iter::once(front).chain(behind)) {
             *slice = IoSlice::new(bytes);
@@ -150,7 +157,7 @@ impl Queue {
 
     /// A copy of what is to be sent next, of so many bytes: for whoever looks.
     pub fn front_bytes(&self, bytes: usize) -> Vec<u8> {
-        let all = self.pieces().flat_map(|piece| piece.bytes()).skip(self.front_taken);
+        let all = self.pieces().flat_map(|piece| piece.bytes()).skip(self.front_taken());
         all.take(bytes).copied().collect()
     }
 
@@ -158,17 +165,16 @@ impl Queue {
     /// their last byte to `done`.
     pub fn sent(&mut self, bytes: usize, done: &mut Vec<Frame>) {
         debug_assert!(bytes as u64 <= self.bytes);
-        self.bytes = self.bytes.saturating_sub(bytes as u64);
-        let mut left = bytes;
-        while let Some(front) = &self.front {
-            let rest = front.bytes().len() - self.front_taken;
+        let mut left = bytes as u64;
+        while self.front.is_some() {
+            let rest = self.front_rest();
             if left < rest {
-                self.front_taken += left;
+                self.bytes -= left;
                 return;
             }
             left -= rest;
-            self.front_taken = 0;
-            let next = self.behind.as_mut().and_then(|pieces| pieces.pop_front());
+            self.bytes -= rest;
+            let next = self.behind.as_mut().and_then(|behind| behind.pop());
             if let Some(Piece::Shared(frame)) = std::mem::replace(&mut self.front, next) {
                 done.push(frame);
             }
@@ -184,8 +190,8 @@ impl Queue {
         };
         let front = self.front.as_ref().map_or(0, own);
         let Some(behind) = &self.behind else { return front };
-        let pieces: usize = behind.iter().map(own).sum();
-        front + pieces + behind.capacity() * size_of::<Piece>() + size_of_val(&**behind)
+        let pieces: usize = behind.pieces.iter().map(own).sum();
+        front + pieces + behind.pieces.capacity() * size_of::<Piece>() + size_of::<Behind>()
     }
 
     /// Its share of the memory that all queues hold: a piece that many share is there once.
@@ -200,7 +206,18 @@ impl Queue {
     }
 
     fn pieces(&self) -> impl Iterator<Item = &Piece> {
-        self.front.iter().chain(self.behind.iter().flat_map(|behind| behind.iter()))
+        self.front.iter().chain(self.behind.iter().flat_map(|behind| behind.pieces.iter()))
+    }
+
+    /// Bytes of the first piece that the socket has not taken.
+    fn front_rest(&self) -> u64 {
+        self.bytes - self.behind.as_ref().map_or(0, |behind| behind.bytes)
+    }
+
+    /// Bytes of the first piece that it has taken.
+    fn front_taken(&self) -> usize {
+        let whole = self.front.as_ref().map_or(0, |front| front.bytes().len());
+        whole - usize::try_from(self.front_rest()).unwrap_or(whole)
     }
 
     /// Throws everything away; returns how many bytes that were.
@@ -212,14 +229,20 @@ impl Queue {
 
     /// Throws away what has not begun to leave: a piece is finished, or never begun.
     pub fn keep_begun(&mut self) -> u64 {
-        if self.front_taken == 0 {
+        if self.front_taken() == 0 {
             return self.clear();
         }
-        let rest = self.front.as_ref().map_or(0, |front| front.bytes().len() - self.front_taken);
-        let dropped = self.bytes - rest as u64;
-        self.bytes = rest as u64;
-        self.behind = None;
+        let dropped = self.behind.take().map_or(0, |behind| behind.bytes);
+        self.bytes -= dropped;
         dropped
+    }
+}
+
+impl Behind {
+    fn pop(&mut self) -> Option<Piece> {
+        let piece = self.pieces.pop_front()?;
+        self.bytes -= piece.bytes().len() as u64;
+        Some(piece)
     }
 }
 
@@ -276,7 +299,7 @@ mod tests {
         let mut queue = filled();
         queue.sent(9, &mut Vec::new());
         assert!(queue.behind.is_none());
-        assert!(size_of::<Queue>() <= 56, "{}", size_of::<Queue>());
+        assert!(size_of::<Queue>() <= 40, "{}", size_of::<Queue>());
     }
 
     #[test]
@@ -287,7 +310,7 @@ mod tests {
         for number in 0..pongs {
             queue.push(Piece::Own(pong(number).to_vec()));
         }
-        let pieces = queue.behind.as_ref().unwrap().len() + 1;
+        let pieces = queue.behind.as_ref().unwrap().pieces.len() + 1;
         assert!(pieces <= 2 + 2 * pongs / limits::PIECE_BYTES_JOINED, "{pieces} pieces");
         assert_eq!(queue.bytes(), 2 * pongs as u64);
         let mut slices = [IoSlice::new(&[]); 64];
@@ -306,7 +329,7 @@ mod tests {
             queue.push(Piece::Own(b"y".to_vec()));
         }
         assert_eq!(frame.holders(), 4);
-        assert_eq!(queue.behind.as_ref().unwrap().len(), 8);
+        assert_eq!(queue.behind.as_ref().unwrap().pieces.len(), 8);
     }
 
     #[test]

@@ -91,7 +91,7 @@ impl Engine {
     /// Books what bytes of the peer's were.
     pub(super) fn parsed(&mut self, index: u32, bytes: Bytes) {
         if let Some(conn) = self.conns.get_mut(index as usize) {
-            conn.account.parsed += bytes;
+            conn.account.book_parsed(bytes);
         }
     }
 
@@ -109,9 +109,8 @@ impl Engine {
                 snapshot.unasked_mut().add(&conn.account, conn.held_bytes());
                 continue;
             };
-            let waiting = conn.account.received - conn.account.parsed.total();
             let (queued, held_bytes) = (conn.queue.bytes(), conn.held_bytes());
-            snapshot.row(owner).add_open(&conn.account, queued, waiting, held_bytes);
+            snapshot.row(owner).add_open(&conn.account, queued, held_bytes);
         }
         snapshot
     }

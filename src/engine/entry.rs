@@ -70,14 +70,12 @@ impl Engine {
 
     /// They were told so many bytes of it, and so many of theirs were read and dropped.
     pub fn turned_away(&mut self, answer: &Answer, taken: usize, received: usize) {
-        let mut account = Account {
-            made: answer.made,
-            taken: taken as u64,
-            dropped: answer.made.total().saturating_sub(taken as u64),
-            received: received as u64,
-            parsed: Bytes::control(received),
-            ..Account::default()
-        };
+        let mut account = Account::default();
+        account.book_made(answer.made);
+        account.book_taken(taken);
+        account.book_dropped(answer.made.total().saturating_sub(taken as u64));
+        account.book_received(received);
+        account.book_parsed(Bytes::control(received));
         debug_assert!(account.balances(0), "{account:?}");
         self.ledger.fold(Owner::Request, &mut account, 0);
     }

@@ -156,7 +156,7 @@ impl Engine {
             };
             lens.watch(token, Dissector::joining(joining), conn.queue.bytes());
             if joining_tail(conn) {
-                lens.note(token, Role::Client, &conn.tail);
+                lens.note(token, Role::Client, conn.tail.bytes());
             }
         }
     }
@@ -250,8 +250,8 @@ impl Engine {
                 owner: conn.owner.map(Owner::name),
                 peer: address,
                 state: state(conn),
-                read: conn.account.received,
-                taken: conn.account.taken,
+                read: conn.account.received(),
+                taken: conn.account.taken(),
                 queued: conn.queue.bytes(),
                 unsent,
                 behind: self.behind(conn),

@@ -90,7 +90,7 @@ impl Engine {
         match incoming.body.receive(bytes, &mut incoming.content) {
             Ok(step) => {
                 let payload = incoming.content.len() - before;
-                conn.account.parsed += Bytes::wrapped(step.taken, payload);
+                conn.account.book_parsed(Bytes::wrapped(step.taken, payload));
                 if step.done {
                     self.complete(index);
                 } else if step.taken == 0 {
@@ -99,7 +99,7 @@ impl Engine {
                 Step::Took(step.taken)
             }
             Err(error) => {
-                conn.account.parsed += Bytes::control(bytes.len());
+                conn.account.book_parsed(Bytes::control(bytes.len()));
                 let manner = Manner { keep_alive: false, ..incoming.manner.clone() };
                 self.refuse(index, &manner, Fault::from(error).into());
                 Step::Took(bytes.len())

@@ -26,7 +26,7 @@ pub(super) fn check_sums(snapshot: &Snapshot, engine: &Engine, spent: &Spent) {
     let (mut given, mut unasked) = (spent.given, Calls::default());
     let conns = engine.tokens().into_iter().filter_map(|token| engine.conn(token));
     for conn in conns.filter(|conn| conn.owner.is_none()) {
-        given -= conn.account.received;
+        given -= conn.account.received();
         unasked.add_own(&conn.account.calls);
     }
     assert_eq!((sum(|row| row.read), sum(|row| row.taken)), (given, spent.taken));

@@ -45,7 +45,7 @@ fn leaving_tells_who_moved() {
     let first = hub.subscribe(key, subscriber(1)).unwrap();
     let last = hub.subscribe(key, subscriber(2)).unwrap();
     assert_eq!(hub.unsubscribe(first, Instant::ZERO), Some(subscriber(2)));
-    assert_eq!(hub.unsubscribe(Edge { slot: 0, ..last }, Instant::ZERO), None);
+    assert_eq!(hub.unsubscribe(Edge { place: first.place, ..last }, Instant::ZERO), None);
     assert_eq!(hub.channel(key).unwrap().census().total(), 0);
 }
 

@@ -43,7 +43,7 @@ impl Unasked {
     pub fn add(&mut self, account: &Account, held_bytes: u64) {
         self.connections += 1;
         self.calls.add_own(&account.calls);
-        self.read += account.received;
+        self.read += account.received();
         self.held_bytes += held_bytes;
     }
 }

@@ -43,21 +43,25 @@ fn ledger() -> Ledger {
     ledger
 }
 
-fn account(made: usize, taken: u64) -> Account {
-    Account { made: Bytes::framing(made), taken, ..Account::default() }
+fn account(made: usize, taken: usize) -> Account {
+    let mut account = Account::default();
+    account.book_made(Bytes::framing(made));
+    account.book_taken(taken);
+    account
 }
 
 #[test]
 fn a_connection_that_changes_hands_takes_what_is_queued_along() {
     let mut ledger = ledger();
     let mut books = account(100, 60);
-    books.received = 30;
-    books.parsed = Bytes::head(20);
+    books.book_received(30);
+    books.book_parsed(Bytes::head(20));
     ledger.fold(POLL, &mut books, 40);
-    assert_eq!((books.brought, books.received), (40, 10), "unparsed bytes are the next owner's");
+    let begin = (books.brought(), books.received());
+    assert_eq!(begin, (40, 10), "unparsed bytes are the next owner's");
     assert!(books.balances(40) && books.balances_received(10));
-    books.taken = 40;
-    books.parsed = Bytes::head(10);
+    books.book_taken(40);
+    books.book_parsed(Bytes::head(10));
     ledger.fold(SSE, &mut books, 0);
     let mut snapshot = ledger.snapshot(Instant::from_us(60));
     assert!(snapshot.balances());
@@ -69,18 +73,18 @@ fn a_connection_that_changes_hands_takes_what_is_queued_along() {
 fn a_difference_balances_and_adds_up_to_the_whole() {
     let mut ledger = ledger();
     let mut books = account(100, 60);
-    let open = |ledger: &mut Ledger, books: &Account, queued, waiting, at| {
+    let open = |ledger: &mut Ledger, books: &Account, queued, at| {
         let mut snapshot = ledger.snapshot(Instant::from_us(at));
-        snapshot.row(SSE).add_open(books, queued, waiting, 304);
+        snapshot.row(SSE).add_open(books, queued, 304);
         snapshot
     };
     ledger.opened(Kind::Sse, Instant::from_us(100));
-    books.received = 5;
-    let earlier = open(&mut ledger, &books, 40, 5, 200);
-    books.taken = 90;
-    books.made += Bytes::control(20);
-    books.parsed = Bytes::control(5);
-    let later = open(&mut ledger, &books, 30, 0, 500);
+    books.book_received(5);
+    let earlier = open(&mut ledger, &books, 40, 200);
+    books.book_taken(30);
+    books.book_made(Bytes::control(20));
+    books.book_parsed(Bytes::control(5));
+    let later = open(&mut ledger, &books, 30, 500);
     let mut gain = later.clone().since(&earlier);
     assert!(earlier.balances() && later.balances() && gain.balances(), "{gain:?}");
     let row = gain.row(SSE);

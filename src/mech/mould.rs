@@ -245,21 +245,21 @@ pub struct Out<'a> {
 impl Out<'_> {
     /// Queues messages, which many connections may share.
     pub fn share(&mut self, frame: &Frame) {
-        self.account.made += frame.made();
+        self.account.book_made(frame.made());
         self.queue.push(Piece::Shared(frame.clone()));
     }
 
     /// Queues bytes made for this connection. All of them must be booked in `made`.
     pub fn send(&mut self, bytes: Vec<u8>, made: Bytes) {
         debug_assert_eq!(bytes.len() as u64, made.total());
-        self.account.made += made;
+        self.account.book_made(made);
         self.queue.push(Piece::Own(bytes));
     }
 
     /// Queues bytes that carry no message.
     pub fn send_control(&mut self, piece: impl Into<Piece>) {
         let piece = piece.into();
-        self.account.made += Bytes::control(piece.bytes().len());
+        self.account.book_made(Bytes::control(piece.bytes().len()));
         self.queue.push(piece);
     }
 
@@ -276,7 +276,7 @@ impl Out<'_> {
 
     /// Books what bytes of the peer's were; all that are taken must be booked.
     pub fn parsed(&mut self, bytes: Bytes) {
-        self.account.parsed += bytes;
+        self.account.book_parsed(bytes);
     }
 
     /// Leaves something for the engine.

@@ -98,7 +98,7 @@ impl World {
         let unasked = conns.filter(|conn| conn.owner.is_none());
         if self.scene.life == 0 {
             let tally = &self.scene.trail.tally;
-            let given = tally.given - unasked.map(|conn| conn.account.received).sum::<u64>();
+            let given = tally.given - unasked.map(|conn| conn.account.received()).sum::<u64>();
             assert_eq!((sum(|row| row.read), sum(|row| row.taken)), (given, tally.taken));
         }
         assert_eq!(sum(|row| row.brought), sum(|row| row.carried));

@@ -423,7 +423,7 @@ impl World {
         // Who has not asked for anything yet is on nobody's account.
         let conns = self.engine.tokens().into_iter().filter_map(|token| self.engine.conn(token));
         let unasked = conns.filter(|conn| conn.owner.is_none());
-        let given = self.given - unasked.map(|conn| conn.account.received).sum::<u64>();
+        let given = self.given - unasked.map(|conn| conn.account.received()).sum::<u64>();
         assert_eq!((sum(|row| row.read), sum(|row| row.taken)), (given, self.taken));
         assert_eq!(sum(|row| row.brought), sum(|row| row.carried));
         for (name, peer) in &self.peers {

@@ -102,7 +102,7 @@ impl Stage {
         let count = self.queue.gather(&mut slices);
         let bytes: Vec<u8> = slices[..count].iter().flat_map(|slice| slice.to_vec()).collect();
         self.queue.sent(bytes.len(), &mut Vec::new());
-        self.account.taken += bytes.len() as u64;
+        self.account.book_taken(bytes.len());
         assert!(self.account.balances(0), "{:?}", self.account);
         bytes
     }

@@ -14,7 +14,7 @@ pub(super) fn echo(opcode: Opcode, payload: Vec<u8>, out: &mut Out<'_>) {
         Vec::with_capacity(ws_frame::head_bytes(length) + length.min(limits::ECHO_BYTES_COPIED));
     let head = FrameHead { fin: true, opcode, masking_key: None, length: length as u64 };
     ws_frame::encode(head, &mut bytes);
-    out.account.made += Bytes::framing(bytes.len()) + Bytes::wrapped(length, length);
+    out.account.book_made(Bytes::framing(bytes.len()) + Bytes::wrapped(length, length));
     if length <= limits::ECHO_BYTES_COPIED {
         bytes.extend_from_slice(&payload);
         return out.queue.push(bytes.into());
