@@ -22,15 +22,13 @@ use crate::limits::{self, Limits};
 /// order, and in the end everybody is swept. Played once more, with all that is said cut smaller,
 /// it tells everybody the same.
 pub fn engine(data: &[u8]) {
-    let heard = play(data, limits::READ_BUFFER_BYTES);
+    let told = play(data, limits::READ_BUFFER_BYTES);
     let piece_bytes = PIECES[data.len() % PIECES.len()];
-    let heard_in_pieces = play(data, piece_bytes);
-    let asks_for_figures =
-        |heard: &Vec<u8>| FIGURES.iter().any(|mark| memchr::memmem::find(heard, mark).is_some());
+    let told_in_pieces = play(data, piece_bytes);
     // What was measured depends on how often the clocks were looked at.
-    if !heard.iter().chain(&heard_in_pieces).any(asks_for_figures) {
-        for (peer, (whole, cut)) in heard.iter().zip(&heard_in_pieces).enumerate() {
-            let (whole, cut) = (whole.escape_ascii(), cut.escape_ascii());
+    if !told.iter().any(Peer::asks_for_figures) {
+        for (peer, (whole, cut)) in told.iter().zip(&told_in_pieces).enumerate() {
+            let (whole, cut) = (whole.heard.escape_ascii(), cut.heard.escape_ascii());
             assert!(
                 whole.clone().eq(cut.clone()),
                 "peer {peer} hears, in pieces of {piece_bytes}:\n{cut}\nand whole:\n{whole}"
@@ -39,16 +37,15 @@ pub fn engine(data: &[u8]) {
     }
 }
 
-/// Plays a script in which bytes arrive in pieces of at most that many; returns what everybody has
-/// heard.
-fn play(data: &[u8], piece_bytes: usize) -> Vec<Vec<u8>> {
+/// Plays a script in which bytes arrive in pieces of at most that many; returns who took part.
+fn play(data: &[u8], piece_bytes: usize) -> Vec<Peer> {
     let mut world = World::new(piece_bytes);
     let mut script = Script { rest: data };
     while let Some(op) = script.u8() {
         world.step(op, &mut script);
     }
     world.end();
-    world.peers.into_iter().map(|peer| peer.heard).collect()
+    world.peers
 }
 
 /// Bytes that say what happens.
@@ -100,10 +97,17 @@ struct Peer {
     is_swept: bool,
     /// What it has heard.
     heard: Vec<u8>,
-    /// Whether it has said anything.
-    has_spoken: bool,
+    /// What it has said.
+    said: Vec<u8>,
     /// How it has subscribed, if what it hears can be followed.
     follows: Option<Kind>,
+}
+
+impl Peer {
+    /// Whether it has asked for what was measured. A narrow socket need not hear of it.
+    fn asks_for_figures(&self) -> bool {
+        FIGURES.iter().any(|path| memchr::memmem::find(&self.said, path).is_some())
+    }
 }
 
 impl World {
@@ -143,7 +147,9 @@ impl World {
             2 => {
                 let (peer, which) = (script.number(), script.number());
                 let phrase = PHRASES.get(which % PHRASES.len()).copied().unwrap_or_default();
-                if let Some(peer) = self.peer(peer).filter(|peer| !peer.has_spoken && !peer.ended) {
+                if let Some(peer) =
+                    self.peer(peer).filter(|peer| peer.said.is_empty() && !peer.ended)
+                {
                     peer.follows = follow::kind_of(phrase);
                 }
                 self.say(peer, phrase.as_bytes());
@@ -204,10 +210,9 @@ impl World {
         let Some(token) = self.engine.open() else { return };
         self.book(token, Syscall::Accept);
         self.engine.mark_local(token);
-        let (unread, heard, room) = (Vec::new(), Vec::new(), usize::MAX);
-        let (ended, edge, is_swept) = (false, false, false);
-        let (has_spoken, follows) = (false, None);
-        let peer = Peer { token, unread, ended, edge, room, is_swept, heard, has_spoken, follows };
+        let (unread, heard, said, room) = (Vec::new(), Vec::new(), Vec::new(), usize::MAX);
+        let (ended, edge, is_swept, follows) = (false, false, false, None);
+        let peer = Peer { token, unread, ended, edge, room, is_swept, heard, said, follows };
         self.peers.push(peer);
     }
 
@@ -215,7 +220,7 @@ impl World {
         if let Some(peer) = self.peer(peer).filter(|peer| !peer.ended) {
             peer.unread.extend_from_slice(bytes);
             peer.edge = true;
-            peer.has_spoken |= !bytes.is_empty();
+            peer.said.extend_from_slice(bytes);
         }
     }
 
@@ -438,8 +443,8 @@ const KERNEL: Kernel = Kernel {
 };
 /// In what pieces bytes arrive the second time.
 const PIECES: [usize; 4] = [1, 2, 7, 100];
-/// What only statements, receipts and the inspector say: figures that were measured.
-const FIGURES: [&[u8]; 4] = [b"held_bytes", b"cpu_ns", b"\"connections\"", b"\"time_us\""];
+/// Where statements, receipts and the inspector are asked for: figures that were measured.
+const FIGURES: [&[u8]; 4] = [b"/ledger", b"/metrics", b"/receipts/", b"/inspect/"];
 /// Connections of one script.
 const PEERS_MAX: usize = 16;
 /// Turns without a sleep that only a defect exceeds.
@@ -466,7 +471,7 @@ mod tests {
         }
         script.extend([6, 0, 255, 6, 1, 255, 6, 2, 255, 6, 3, 255, 10, 0]);
         script.extend(b"\x09the last");
-        for (peer, heard) in play(&script, 1).iter().enumerate() {
+        for (peer, Peer { heard, .. }) in play(&script, 1).iter().enumerate() {
             assert!(
                 memchr::memmem::find(heard, b"gap").is_some(),
                 "{peer}: {}",
