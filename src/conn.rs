@@ -42,6 +42,8 @@ pub struct Conn {
     pub unopened: u32,
     /// Whether the request in hand leaves the connection open.
     pub keep_alive: bool,
+    /// Whether the peer has promised that nothing comes behind the request in hand.
+    pub asks_no_more: bool,
     /// Whether the peer has said anything yet.
     pub heard: bool,
     /// Whether the peer is on this machine.
@@ -147,6 +149,7 @@ impl Conn {
             writes: 0,
             unopened: 0,
             keep_alive: true,
+            asks_no_more: false,
             heard: false,
             is_local: false,
             opened_s: u32::try_from(now.us() / SECOND_US).unwrap_or(u32::MAX),

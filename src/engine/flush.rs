@@ -49,6 +49,12 @@ impl Engine {
                 self.cut_off(token.index, Farewell::Close, Fault::LingerInput);
                 return Next::Keep;
             }
+            // "A client that sends a "close" connection option MUST NOT send further requests on
+            // that connection" (RFC 9112 §9.6): nothing comes that an RST could answer.
+            State::Lingering { .. } if conn.asks_no_more => {
+                self.vanish(token.index, Farewell::Close);
+                return Next::Keep;
+            }
             State::Lingering { until, .. } if *until == Instant::NEVER => {
                 *until = now.after(limits::LINGER_US_MAX);
                 next = Next::ShutDown;

@@ -110,6 +110,9 @@ impl Engine {
     /// A request head of so many bytes is complete.
     fn request(&mut self, index: u32, head: &Head<'_, '_>, length: usize) {
         let mut manner = Manner::new(head, self.permits.origin(head));
+        if let Some(conn) = self.conns.get_mut(index as usize) {
+            conn.asks_no_more = !head.keep_alive && head.content.is_empty();
+        }
         if self.is_last(index) || self.mode == Mode::Draining {
             manner.keep_alive = false;
         }

@@ -147,6 +147,41 @@ fn the_last_request_of_a_connection_is_told_so() {
     world.sweep_all();
 }
 
+/// Who has promised to send no more is let go at once; who may still be sending is heard out, or an
+/// RST would overtake the answer.
+#[test]
+fn only_who_may_send_more_is_lingered_for() {
+    let close = "Connection: close\r\n\r\n";
+    let asked = [
+        ("promised", format!("GET /livez HTTP/1.1\r\nHost: h\r\n{close}"), true),
+        ("of old", "GET /livez HTTP/1.0\r\n\r\n".to_owned(), true),
+        ("a stream", format!("HEAD /c/n/sse HTTP/1.1\r\nHost: h\r\n{close}"), true),
+        (
+            "content",
+            format!("POST /c/n HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n{close}x"),
+            false,
+        ),
+        ("refused", format!("GET /livez HTTP/1.1\r\n{close}"), false),
+        (
+            "unread",
+            format!("POST /livez HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n{close}"),
+            false,
+        ),
+    ];
+    let mut world = World::new();
+    for (name, request, is_gone) in asked {
+        world.enter(name);
+        world.narrow(name, 10);
+        world.tell(name, &request);
+        assert!(world.conn(name).is_some(), "{name}: all that was said leaves first");
+        world.widen(name, usize::MAX);
+        assert!(!answers(world.said(name)).is_empty(), "{name}");
+        assert!(world.is_over(name), "{name}");
+        assert_eq!(world.conn(name).is_none(), is_gone, "{name}");
+    }
+    world.sweep_all();
+}
+
 #[test]
 fn the_longest_idle_one_gives_way() {
     let mut world = World::new();

@@ -295,4 +295,5 @@ fn logged() -> Vec<(Level, String)> {
 }
 
 const LIVEZ: &str = "GET /livez HTTP/1.1\r\nHost: h\r\n\r\n";
-const LAST: &str = "GET /livez HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+const LAST: &str =
+    "POST /c/a HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx";
