@@ -23,7 +23,7 @@ use crate::route::table::READ;
 use crate::site::{self, Page};
 use crate::slow::{self, Policy};
 use crate::wire::head::{Head, Method};
-use crate::wire::target::Target;
+use crate::wire::target::{Target, cut};
 
 /// What a request asks for.
 #[derive(Debug)]
@@ -200,7 +200,10 @@ pub fn resolve(head: &Head<'_, '_>, limits: &Limits) -> Result<Ask, Refusal> {
     }
     let segments = target.segments()?;
     let segments = segments.as_slice();
-    let Some((route, names)) = ROUTES.iter().find_map(|route| matching(route, segments)) else {
+    // Every request asks this of one route after the other: most begin with another byte.
+    let first = segments.first().and_then(|segment| segment.as_bytes().first());
+    let mut routes = ROUTES.iter().filter(|route| route.path.as_bytes().get(1) == first);
+    let Some((route, names)) = routes.find_map(|route| matching(route, segments)) else {
         return resolve_page(head.method, target.path());
     };
     if head.method == Method::Options {
@@ -223,8 +226,6 @@ fn resolve_page(method: Method, path: &str) -> Result<Ask, Refusal> {
 }
 
 /// The route, and the segments that its braces stand for, if the path is of its form.
-///
-/// Every request asks this of one route after the other: most differ in their first segment.
 fn matching<'s>(route: &'static Route, segments: &'s [Cow<'s, str>]) -> Option<Matched<'s>> {
     let mut rest = route.path;
     let mut names = [None; 2];
@@ -233,7 +234,7 @@ fn matching<'s>(route: &'static Route, segments: &'s [Cow<'s, str>]) -> Option<M
         rest = rest.strip_prefix('/')?;
         if rest.starts_with('{') {
             *places.next()? = Some(segment.as_ref());
-            rest = rest.split_once('}')?.1;
+            (_, rest) = cut(rest, b'}')?;
         } else {
             // An escaped `/` separates nothing.
             rest = rest.strip_prefix(segment.as_ref()).filter(|_| !segment.contains('/'))?;

@@ -1,6 +1,7 @@
 //! Request targets: split first, decode once, resolve nothing.
 
 use std::borrow::Cow;
+use std::iter;
 
 use memchr::{memchr, memchr2};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
@@ -52,7 +53,7 @@ impl<'b> Target<'b> {
     }
 
     fn origin(authority: Option<&'b str>, rest: &'b str) -> Self {
-        let (path, query) = match rest.split_once('?') {
+        let (path, query) = match cut(rest, b'?') {
             Some((path, query)) => (path, Some(query)),
             None => (rest, None),
         };
@@ -87,7 +88,7 @@ impl<'b> Target<'b> {
         let Some(path) = self.path.strip_prefix('/').filter(|path| !path.is_empty()) else {
             return Ok(segments);
         };
-        for segment in path.split('/') {
+        for segment in pieces(path, b'/') {
             let Some(place) = segments.decoded.get_mut(segments.count) else {
                 break;
             };
@@ -113,12 +114,12 @@ impl<'b> Target<'b> {
 
     /// The values of all pairs called `name`; the first error ends them.
     pub fn queries(&self, name: &str) -> impl Iterator<Item = Result<Cow<'b, str>, TargetError>> {
-        let pairs = self.query.into_iter().flat_map(|query| query.split('&')).enumerate();
+        let pairs = self.query.into_iter().flat_map(|query| pieces(query, b'&')).enumerate();
         pairs.filter_map(move |(count, pair)| {
             if count >= QUERY_PAIRS_MAX {
                 return Some(Err(TargetError::PairsTooMany));
             }
-            let (this, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let (this, value) = cut(pair, b'=').unwrap_or((pair, ""));
             match decode_form(this) {
                 Ok(this) if this == name && !pair.is_empty() => Some(decode_form(value)),
                 Ok(_) => None,
@@ -212,6 +213,27 @@ pub fn is_host(host: &[u8]) -> bool {
 /// ```
 pub fn encode_segment(text: &str, into: &mut String) {
     into.extend(utf8_percent_encode(text, RESERVED));
+}
+
+/// What stands before and behind the first of these bytes, which are ASCII.
+///
+/// `split_once` searches for characters of any length: every request would pay for that.
+pub fn cut(text: &str, delimiter: u8) -> Option<(&str, &str)> {
+    let (before, rest) = text.split_at_checked(memchr(delimiter, text.as_bytes())?)?;
+    Some((before, rest.get(1..)?))
+}
+
+/// What stands between these bytes, which are ASCII.
+fn pieces(text: &str, delimiter: u8) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    iter::from_fn(move || {
+        let (piece, more) = match cut(rest?, delimiter) {
+            Some((piece, more)) => (piece, Some(more)),
+            None => (rest?, None),
+        };
+        rest = more;
+        Some(piece)
+    })
 }
 
 /// Decodes a path segment. RFC 3986 §2.4: never twice.
