@@ -109,6 +109,12 @@ impl Engine {
         if !ledger::ON {
             return self.refuse(index, manner, Fault::LedgerAbsent.into());
         }
+        if let Reading::Statement { since: Some(since), .. } = reading
+            && !self.keeps(since)
+        {
+            // It may get that name while this one waits: of books that are newer than its answer.
+            return self.refuse(index, manner, Fault::SnapshotUnknown.into());
+        }
         if self.inquiries.board.is_some() || reading.witness() == Witness::Kernel {
             return self.inquire(index, reading, manner);
         }
@@ -316,6 +322,14 @@ impl Engine {
                 Ok(manner.json(200, date, &Receipt::of(channel, *id, receipt)))
             }
             (Reading::Statement { .. } | Reading::Metrics, None) => Err(Fault::LoopBehind),
+        }
+    }
+
+    /// Whether there is a snapshot of that name.
+    fn keeps(&self, name: Id) -> bool {
+        match &self.inquiries.board {
+            Some(board) => board.snapshots().has(name),
+            None => self.snapshots.has(name),
         }
     }
 

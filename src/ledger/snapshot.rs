@@ -236,6 +236,11 @@ impl Snapshots {
         name
     }
 
+    /// Whether there is a snapshot of that name.
+    pub fn has(&self, name: Id) -> bool {
+        self.kept.iter().any(|(of, _)| *of == name)
+    }
+
     /// The snapshot of that name, unless it has given way. Who counts from it again and again
     /// keeps it, however many others are made meanwhile.
     pub fn find(&mut self, name: Id) -> Option<&Snapshot> {

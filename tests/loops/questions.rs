@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use pushscope::id::Kind;
+use pushscope::id::{Id, Kind};
 use pushscope::limits;
 use pushscope::statement::{Account, Receipt, Statement};
 use serde_json::Value;
@@ -108,6 +108,23 @@ fn a_snapshot_that_one_loop_has_made_is_subtracted_by_every_other() {
         before = gain;
     }
     assert_eq!(asked(&mut town, 1, "/ledger?since=1-1").status, 404);
+}
+
+#[test]
+fn nothing_is_subtracted_that_is_newer_than_the_question() {
+    let mut town = Town::of(3);
+    let known = Id::parse(&statement(&mut town, 0, "/ledger").snapshot).unwrap();
+    // Which name comes next is no secret; who gets it answers while the other still waits.
+    let next = Id { offset: known.offset + 1, ..known };
+    let early = ask(&mut town.worlds[0], &format!("/ledger?since={next}"));
+    let late = ask(&mut town.worlds[1], "/ledger");
+    Client::open(&mut town.worlds[0], Kind::Sse, "c", "");
+    town.worlds[2].turn();
+    town.worlds[1].turn();
+    assert_eq!(answer(&town.worlds[1], &late).unwrap().json()["snapshot"], next.to_string());
+    town.worlds[0].turn();
+    let answer = answer(&town.worlds[0], &early).unwrap();
+    assert_eq!((answer.status, answer.reason()), (404, "snapshot_unknown".into()));
 }
 
 #[test]
