@@ -71,7 +71,7 @@ impl Commons {
         if !limits.bound_addresses() {
             return Ok(None);
         }
-        self.addresses().enter(address, limits, now)
+        self.addresses().enter(address, limits, now).map(Some)
     }
 
     /// Whether another connection from there would be one too many.
@@ -119,5 +119,18 @@ impl Tally {
     /// How many there are now.
     pub fn census(&self) -> Census {
         Census::of(Kind::ALL.map(|kind| self.counts[kind as usize].load(Ordering::Relaxed)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_nothing_is_bounded_nothing_is_counted() {
+        let (commons, limits) = (Commons::default(), Limits::default());
+        let address = PeerAddress::new([1; 16]);
+        assert_eq!(commons.enter(address, &limits, Instant::ZERO), Ok(None));
+        assert!(commons.addresses().is_empty());
     }
 }

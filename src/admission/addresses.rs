@@ -53,16 +53,13 @@ struct Entry {
 }
 
 impl Addresses {
-    /// A connection comes from `address`; none is counted where nothing is bounded.
+    /// A connection comes from `address`.
     pub fn enter(
         &mut self,
         address: PeerAddress,
         limits: &Limits,
         now: Instant,
-    ) -> Result<Option<AddressKey>, AddressFull> {
-        if !limits.bound_addresses() {
-            return Ok(None);
-        }
+    ) -> Result<AddressKey, AddressFull> {
         self.forget(limits, now);
         if self.is_full(address, limits) {
             return Err(AddressFull);
@@ -74,7 +71,7 @@ impl Addresses {
         if let Some(entry) = self.entries.get_mut(key.slot()) {
             entry.connections += 1;
         }
-        Ok(Some(key))
+        Ok(key)
     }
 
     /// Whether another connection from there would be one too many.
@@ -222,26 +219,19 @@ mod tests {
     #[test]
     fn so_many_connections_come_from_an_address_and_no_more() {
         let mut addresses = Addresses::default();
-        let first = addresses.enter(v4(1), &limits(), at(0)).unwrap().unwrap();
-        assert_eq!(addresses.enter(v4(1), &limits(), at(0)), Ok(Some(first)));
+        let first = addresses.enter(v4(1), &limits(), at(0)).unwrap();
+        assert_eq!(addresses.enter(v4(1), &limits(), at(0)), Ok(first));
         assert_eq!(addresses.enter(v4(1), &limits(), at(0)), Err(AddressFull));
         assert!(addresses.enter(v4(2), &limits(), at(0)).is_ok(), "another address");
         addresses.leave(first, &limits(), at(0));
         assert!(!addresses.is_full(v4(1), &limits()));
-        assert_eq!(addresses.enter(v4(1), &limits(), at(0)), Ok(Some(first)));
-    }
-
-    #[test]
-    fn where_nothing_is_bounded_nothing_is_counted() {
-        let mut addresses = Addresses::default();
-        assert_eq!(addresses.enter(v4(1), &Limits::default(), at(0)), Ok(None));
-        assert!(addresses.is_empty());
+        assert_eq!(addresses.enter(v4(1), &limits(), at(0)), Ok(first));
     }
 
     #[test]
     fn a_seconds_worth_may_come_at_once_and_then_one_by_one() {
         let mut addresses = Addresses::default();
-        let key = addresses.enter(v4(1), &limits(), at(0)).unwrap().unwrap();
+        let key = addresses.enter(v4(1), &limits(), at(0)).unwrap();
         let mut publish = |us| addresses.publish(key, &limits(), at(us)).is_ok();
         assert_eq!([0, 0, 0, 0].map(&mut publish), [true, true, true, false]);
         assert_eq!([333_333, 333_334, 333_334].map(&mut publish), [false, true, false]);
@@ -253,16 +243,16 @@ mod tests {
     fn who_comes_back_at_once_has_not_paid() {
         let mut addresses = Addresses::default();
         for _ in 0..3 {
-            let key = addresses.enter(v4(1), &limits(), at(0)).unwrap().unwrap();
+            let key = addresses.enter(v4(1), &limits(), at(0)).unwrap();
             addresses.publish(key, &limits(), at(0)).unwrap();
             addresses.leave(key, &limits(), at(0));
         }
-        let key = addresses.enter(v4(1), &limits(), at(0)).unwrap().unwrap();
+        let key = addresses.enter(v4(1), &limits(), at(0)).unwrap();
         assert_eq!(addresses.publish(key, &limits(), at(0)), Err(PublishRateExceeded));
         addresses.leave(key, &limits(), at(0));
         assert_eq!(addresses.len(), 1);
         // Somebody else who comes and goes finds that it has paid.
-        let other = addresses.enter(v4(2), &limits(), at(SECOND_US)).unwrap().unwrap();
+        let other = addresses.enter(v4(2), &limits(), at(SECOND_US)).unwrap();
         addresses.leave(other, &limits(), at(SECOND_US));
         assert!(addresses.is_empty() && addresses.keys.is_empty() && addresses.owing.is_empty());
     }
@@ -272,7 +262,7 @@ mod tests {
         let mut addresses = Addresses::default();
         for host in 0..2 * limits::ADDRESSES_OWING_MAX {
             let address = PeerAddress(u128::try_from(host).unwrap() << 64);
-            let key = addresses.enter(address, &limits(), at(0)).unwrap().unwrap();
+            let key = addresses.enter(address, &limits(), at(0)).unwrap();
             addresses.publish(key, &limits(), at(0)).unwrap();
             addresses.leave(key, &limits(), at(0));
             assert!(addresses.len() <= limits::ADDRESSES_OWING_MAX + 1);
