@@ -81,7 +81,7 @@ pub struct Engine {
     /// Who has fallen idle, since when; who is idle no longer may stand there still.
     idle: VecDeque<(Instant, Token)>,
     /// Who was let in only to be told that they may not enter.
-    refused: VecDeque<Token>,
+    unwelcome: VecDeque<Token>,
     generation: u32,
     /// Between two of them: how many loops there are, so that no two connections have one name.
     generations: u32,
@@ -219,7 +219,7 @@ impl Engine {
             crowded: false,
             idled: false,
             idle: VecDeque::with_capacity(2 * limits::TIMERS_SPARE),
-            refused: VecDeque::new(),
+            unwelcome: VecDeque::new(),
             generation: u32::try_from(number).unwrap_or_default(),
             generations: u32::try_from(count).unwrap_or(1),
             mode: Mode::Serving,

@@ -19,7 +19,7 @@ impl Engine {
 
     /// There are more or fewer of them here.
     pub(super) fn recount(&mut self) {
-        let now = self.conns.len().saturating_sub(self.refused.len());
+        let now = self.conns.len().saturating_sub(self.unwelcome.len());
         let before = std::mem::replace(&mut self.counted, now);
         self.commons.recount(before, now);
     }
@@ -39,15 +39,15 @@ impl Engine {
         match self.commons.enter(address, &self.turn.limits, self.turn.now.at) {
             Ok(key) => conn.address = key,
             Err(full) => {
-                if self.refused.len() >= limits::REFUSED_MAX
-                    && let Some(oldest) = self.refused.pop_front()
+                if self.unwelcome.len() >= limits::REFUSED_MAX
+                    && let Some(oldest) = self.unwelcome.pop_front()
                 {
                     self.vanish(oldest.index, Farewell::Close);
                 }
-                self.refused.push_back(token);
+                self.unwelcome.push_back(token);
                 self.recount();
                 // Those who wait for the end of the turn would make room for each other unheard.
-                self.crowded |= self.refused.len() >= limits::REFUSED_MAX;
+                self.crowded |= self.unwelcome.len() >= limits::REFUSED_MAX;
                 self.refuse(token.index, &Manner::LOST, Fault::from(full).into());
             }
         }
@@ -60,7 +60,7 @@ impl Engine {
             self.commons.leave(key, &self.turn.limits, self.turn.now.at);
         }
         // They are few.
-        self.refused.retain(|refused| *refused != token);
+        self.unwelcome.retain(|one| *one != token);
     }
 
     /// What somebody is told for whom no descriptor is left, so that there is no connection.
