@@ -84,7 +84,7 @@ impl Api<'_> {
     }
 
     fn envelopes(&mut self, channel: &str, id: Id, manner: &Manner) -> Result<Answer, Fault> {
-        let key = self.hub.find(channel).ok_or(Fault::ChannelUnknown)?;
+        let key = self.hub.known(channel, self.now).ok_or(Fault::ChannelUnknown)?;
         let before = Since::Id(Id { offset: id.offset.saturating_sub(1), ..id });
         let batch = self.hub.replay(key, before, self.now).ok_or(Fault::ChannelUnknown)?;
         let event = batch.events.first().filter(|event| event.id == id);
@@ -121,8 +121,9 @@ impl Api<'_> {
         manner.whole(200, self.date, TEXT, b"success")
     }
 
-    fn info(&self, channel: &str, manner: &Manner) -> Answer {
-        let found = self.hub.find(channel).and_then(|key| self.hub.channel(key));
+    fn info(&mut self, channel: &str, manner: &Manner) -> Answer {
+        let key = self.hub.known(channel, self.now);
+        let found = key.and_then(|key| self.hub.channel(key));
         let id = |offset: Option<u64>| {
             let epoch = found.map(|found| found.log().cursor().epoch);
             epoch.zip(offset).map(|(epoch, offset)| format!("{epoch}-{offset}"))
@@ -143,18 +144,19 @@ impl Api<'_> {
     }
 
     fn delete(&mut self, channel: &str, manner: &Manner) -> Result<Answer, Fault> {
-        let key = self.hub.find(channel).ok_or(Fault::ChannelUnknown)?;
+        let key = self.hub.known(channel, self.now).ok_or(Fault::ChannelUnknown)?;
         self.hub.delete(key, self.now)?;
         Ok(manner.json(200, self.date, &json!({ "channel": channel, "deleted": true })))
     }
 
-    fn count(&self, channel: &str, manner: &Manner) -> Answer {
-        let found = self.hub.find(channel).and_then(|key| self.hub.channel(key));
+    fn count(&mut self, channel: &str, manner: &Manner) -> Answer {
+        let key = self.hub.known(channel, self.now);
+        let found = key.and_then(|key| self.hub.channel(key));
         self.counted(found.map_or(0, |found| found.unread()), manner)
     }
 
     fn mark_read(&mut self, channel: &str, upto: Upto, manner: &Manner) -> Result<Answer, Fault> {
-        let unread = match self.hub.find(channel) {
+        let unread = match self.hub.known(channel, self.now) {
             Some(key) => self.hub.mark_read(key, upto, self.now)?,
             None => 0,
         };

@@ -219,7 +219,7 @@ impl Hub {
         !name.is_empty() && name.len() <= bytes_max && !name.chars().any(char::is_control)
     }
 
-    /// The channel of that name, if anybody has named it before.
+    /// The channel of that name, if anybody has named it before to this loop.
     pub fn find(&self, name: &str) -> Option<ChannelKey> {
         self.by_name.get(name).copied()
     }
@@ -238,6 +238,15 @@ impl Hub {
             return Err(HubError::NameRefused);
         }
         self.make(name, now)
+    }
+
+    /// The channel of that name, if anybody has named it before, to whichever loop.
+    pub fn known(&mut self, name: &str, now: Now) -> Option<ChannelKey> {
+        let found = self.find(name);
+        if found.is_none() && self.seat.as_ref().is_some_and(|seat| seat.knows(name)) {
+            return self.make(name, now).ok();
+        }
+        found
     }
 
     /// The channel in which viewers are told what others say and hear, or also what they do

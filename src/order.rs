@@ -204,6 +204,11 @@ impl Seat {
         Ok(())
     }
 
+    /// Whether there is a log of that name, on whichever loop.
+    pub fn knows(&self, channel: &str) -> bool {
+        self.order.places().by_name.contains_key(channel)
+    }
+
     /// The loop is to have a replica of the log of that name: how it will stand when the loop has
     /// heard all that was taken in now.
     pub fn join(&mut self, channel: &Arc<str>, unix_ms: u64) -> Standing {

@@ -102,6 +102,19 @@ fn a_loop_that_has_forgotten_a_log_goes_on_where_it_stands() {
 }
 
 #[test]
+fn what_is_asked_of_a_channel_does_not_depend_on_the_loop_that_it_was_named_to() {
+    let mut town = Town::of(2);
+    let [here, there] = &mut town.worlds[..] else { panic!() };
+    // Nobody has published yet: nobody else was told of the name.
+    let away = Client::open(there, Kind::Sse, "c", "");
+    assert_eq!(here.get("/c/c").json()["subscribers"]["sse"], 1);
+    assert_eq!(here.ask("DELETE /c/c HTTP/1.1\r\nHost: h\r\n\r\n").status, 200);
+    there.turn();
+    assert!(there.is_over(&away.name));
+    assert_eq!(here.ask("DELETE /c/c HTTP/1.1\r\nHost: h\r\n\r\n").status, 404);
+}
+
+#[test]
 fn a_name_that_is_deleted_and_used_again_never_has_its_epoch_twice() {
     let mut town = Town::of(3);
     let mut epochs = Vec::new();
