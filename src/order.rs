@@ -107,6 +107,8 @@ struct Inbox {
 #[derive(Debug, Default)]
 struct Places {
     by_name: HashMap<Arc<str>, Place>,
+    /// Loops that have left the server, a bit for each: they are told nothing more.
+    left: u64,
     /// Epochs are the time, but never the same twice for one name.
     epoch_min: u64,
 }
@@ -282,6 +284,14 @@ impl Seat {
     }
 }
 
+impl Drop for Seat {
+    /// Whoever leaves has taken in all that was said, and is told no more: nobody waits for it.
+    fn drop(&mut self) {
+        let mut turn = self.turn();
+        turn.places.left |= turn.bit;
+    }
+}
+
 /// A loop's turn to speak.
 struct Turn<'a> {
     order: &'a Order,
@@ -303,8 +313,8 @@ impl Turn<'_> {
         let mut calls = 0;
         for (bit, inbox) in self.others() {
             inbox.bytes.fetch_add(news.bytes(), Ordering::Relaxed);
-            // Who has left the server hears nothing.
             let is_told = inbox.sender.try_send(news.clone()).is_ok();
+            debug_assert!(is_told, "there was room for all of them");
             // Set when the news are in, cleared before they are taken in: none is left behind.
             if is_told && !inbox.called.swap(true, Ordering::AcqRel) {
                 calls |= bit;
@@ -315,8 +325,9 @@ impl Turn<'_> {
     }
 
     fn others(&self) -> impl Iterator<Item = (u64, &Inbox)> {
+        let deaf = self.places.left | self.bit;
         let numbered = self.order.inboxes.iter().enumerate();
-        numbered.map(|(number, inbox)| (1 << number, inbox)).filter(|(bit, _)| *bit != self.bit)
+        numbered.map(|(number, inbox)| (1 << number, inbox)).filter(move |(bit, _)| bit & deaf == 0)
     }
 }
 

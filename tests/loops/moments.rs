@@ -115,6 +115,22 @@ fn what_is_asked_of_a_channel_does_not_depend_on_the_loop_that_it_was_named_to()
 }
 
 #[test]
+fn who_has_left_holds_nobody_up() {
+    let mut town = Town::of(3);
+    let long = "x".repeat(limits::MESSAGE_BYTES_MAX);
+    let most = limits::NEWS_BYTES_MAX / limits::MESSAGE_BYTES_MAX;
+    let is_taken = |town: &mut Town| {
+        let status = town.worlds[0].publish("c", &long).status;
+        town.worlds[1].turn();
+        status == 202 && !town.worlds[0].engine.is_held_up()
+    };
+    // It leaves with news that it has not heard.
+    assert!((0..most / 2).all(|_| is_taken(&mut town)));
+    town.worlds.pop();
+    assert!((0..2 * most).all(|_| is_taken(&mut town)));
+}
+
+#[test]
 fn a_name_that_is_deleted_and_used_again_never_has_its_epoch_twice() {
     let mut town = Town::of(3);
     let mut epochs = Vec::new();
