@@ -150,6 +150,12 @@ impl Seat {
         (self.number, self.order.inboxes.len())
     }
 
+    /// Whether all other loops have left the server.
+    pub fn is_alone(&self) -> bool {
+        let all = u64::MAX >> (u64::BITS as usize - self.order.inboxes.len());
+        (self.order.places().left | (1 << self.number)) == all
+    }
+
     /// What the loops count together.
     pub fn commons(&self) -> &Arc<Commons> {
         &self.order.commons

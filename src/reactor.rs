@@ -154,12 +154,14 @@ impl Reactor {
 
     /// Runs until it is drained.
     pub fn run(&mut self) -> io::Result<()> {
-        while !self.is_over() {
-            self.turn(self.patience())?;
+        let mut ended = Ok(());
+        while ended.is_ok() && !self.is_over() {
+            ended = self.turn(self.patience());
         }
+        // However it ends: no other loop is to wait for what it would have said.
         self.engine.leave_all();
         self.call_others();
-        Ok(())
+        ended
     }
 
     /// One turn: sleeps for at most `patience`, or until something happens, and does all of it.
@@ -268,9 +270,12 @@ impl Reactor {
         self.engine.book_for(Owner::Loop, Syscall::Wake);
     }
 
-    /// Whether everybody has left, or had time enough to leave.
+    /// Whether everybody has left, or had time enough to leave. The loop that has the signals is
+    /// the last to leave: a second one is for all.
     pub fn is_over(&self) -> bool {
-        self.leaving.is_some_and(|at| self.engine.is_empty() || at <= self.clock.at())
+        let may_leave = || self.signals.is_none() || self.engine.is_alone();
+        let is_done = || self.engine.is_empty() && may_leave();
+        self.leaving.is_some_and(|at| at <= self.clock.at() || is_done())
     }
 
     /// Reads on from those whose turn was over, or whose input was left in the kernel.

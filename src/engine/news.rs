@@ -29,6 +29,11 @@ impl Engine {
         self.hub.seat_mut().map_or(0, Seat::take_calls)
     }
 
+    /// Whether no other loop is there, or all have left.
+    pub fn is_alone(&self) -> bool {
+        self.hub.seat().is_none_or(Seat::is_alone)
+    }
+
     /// Whether another loop has so much to take in that no client should be read for a while.
     pub fn is_held_up(&self) -> bool {
         self.hub.seat().is_some_and(Seat::is_behind)

@@ -93,7 +93,12 @@ impl Loops {
             let mut threads = Vec::new();
             for (number, other) in (1..).zip(others) {
                 let handles = &handles;
-                let run = move || kept(other.run(), handles);
+                let run = move || {
+                    let ended = kept(other.run(), handles);
+                    // Who waits to be the last is told.
+                    handles.iter().for_each(Handle::call);
+                    ended
+                };
                 match Builder::new().name(format!("loop {number}")).spawn_scoped(scope, run) {
                     Ok(thread) => threads.push(thread),
                     Err(error) => ended = kept(Err(error), handles),
