@@ -12,8 +12,7 @@
 //! by XHR stream, 294 by SSE, 297 by WebSocket; and 13 more once a message has gone to all. It was
 //! 371 to 410 when [`Conn`](pushscope::conn::Conn) had 352 bytes; it has 256 now. The rest is the
 //! entry among the deadlines (24), the place in the list of subscribers (12) or of idle connections
-//! (24), and the descriptor (4). No CPU time and no switch. A long poll that asked from another
-//! origin holds that in a box besides, and so does what was let in with a token its digest.
+//! (24), and the descriptor (4). No CPU time and no switch.
 //!
 //! What a socket takes of the kernel is not in it.
 //!

@@ -27,7 +27,7 @@ pub struct Access {
 }
 
 /// Something that only some may do.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum Right {
     /// Change anything: publish, mark as read, delete; and say something over a WebSocket.
     Publish,
@@ -142,7 +142,7 @@ impl Access {
 }
 
 /// What a request was let in for, and the token that it has shown.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Hash)]
 pub struct Pass {
     right: Right,
     shown: Option<Digest>,
@@ -218,7 +218,7 @@ impl Tokens {
 /// Whoever wanted another text of the same digest would have to find a second preimage, which is as
 /// far away as guessing. Making it takes a time that tells how long the given text is, and nothing
 /// of the tokens that there are, not even their length.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; DIGEST_BYTES]);
 
 impl Digest {

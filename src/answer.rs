@@ -1,5 +1,7 @@
 //! How one peer is answered: what its request head asked of every answer, and answers in JSON.
 
+use std::rc::Rc;
+
 use serde::Serialize;
 
 use crate::cost::Bytes;
@@ -46,17 +48,17 @@ pub struct Manner {
     /// Whether only the head of the answer is wanted (RFC 9110 §9.3.2).
     pub head_only: bool,
     /// The origin whose pages may read the answer (Fetch, CORS protocol).
-    pub origin: Option<Box<str>>,
+    pub origin: Option<Rc<String>>,
 }
 
 impl Manner {
     /// Reads it from a head; `origin` has been checked.
-    pub fn new(head: &Head<'_, '_>, origin: Option<&str>) -> Self {
+    pub fn new(head: &Head<'_, '_>, origin: Option<Rc<String>>) -> Self {
         Self {
             version: head.version,
             keep_alive: head.keep_alive,
             head_only: head.method == Method::Head,
-            origin: origin.map(Box::from),
+            origin,
         }
     }
 

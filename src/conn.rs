@@ -1,5 +1,7 @@
 //! One connection: what it is doing, what it has not parsed, what it has not sent.
 
+use std::rc::Rc;
+
 use crate::access::Pass;
 use crate::admission::AddressKey;
 use crate::answer::Manner;
@@ -53,7 +55,7 @@ pub struct Conn {
     /// What is done if its reader is slow.
     pub policy: Policy,
     /// What its last request was let in with, as long as anything needs a token.
-    pub pass: Option<Box<Pass>>,
+    pub pass: Option<Rc<Pass>>,
     /// Whether it is on the list of those to be flushed.
     pub dirty: bool,
     /// How its reader keeps up.
@@ -276,8 +278,7 @@ impl Conn {
     }
 
     /// Memory that it holds, in bytes: its place in the slab and in its channel's list, its
-    /// socket and its deadline, its token's digest, its queue and its tail, and what has come of an
-    /// unfinished message.
+    /// socket and its deadline, its queue and its tail, and what has come of an unfinished message.
     pub fn held_bytes(&self) -> u64 {
         let places = size_of::<Self>() + HANDLES_BYTES;
         let edge = if self.edge.is_some() { size_of::<Subscriber>() } else { 0 };
@@ -287,9 +288,8 @@ impl Conn {
             State::Asking(_) => size_of::<Asked>(),
             State::Head { .. } | State::Lingering { .. } | State::Gone => 0,
         };
-        let pass = if self.pass.is_some() { size_of::<Pass>() } else { 0 };
         let heap = self.queue.heap_bytes() + self.tail.heap_bytes() + self.account.heap_bytes();
-        (places + edge + pass + state + heap) as u64
+        (places + edge + state + heap) as u64
     }
 
     /// Throws away what is queued, and awaits the sweep.

@@ -72,6 +72,7 @@
 //!   queue       output of one connection
 //!   timer       deadlines
 //!   commons     what several loops count together
+//!   alike       what many have alike, there once
 //!   admission   whom the listener lets in, and what an address may
 //!   received    what clients said where nobody publishes it
 //! wire: pure codecs
@@ -101,6 +102,7 @@
 
 pub mod access;
 pub mod admission;
+pub mod alike;
 pub mod answer;
 pub mod api;
 pub mod board;

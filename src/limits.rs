@@ -234,6 +234,8 @@ pub const GATHER_MAX: usize = 64;
 pub const READ_BUFFER_BYTES: usize = 64 * 1024;
 /// Readiness events taken by one poll.
 pub const EVENTS_PER_TURN: usize = 1_024;
+/// Different origins, and different tokens, of which those who have the same share one.
+pub const ALIKE_MAX: usize = 256;
 /// Loops of a server: a bit for each in one word.
 pub const LOOPS_MAX: usize = 64;
 /// News that wait for a loop: what others publish while it hands one message to thousands. Beyond:
@@ -363,6 +365,7 @@ pub const FIXED: &[Row] = &[
     row("gather_max", GATHER_MAX as u64),
     row("read_buffer_bytes", READ_BUFFER_BYTES as u64),
     row("events_per_turn", EVENTS_PER_TURN as u64),
+    row("alike_max", ALIKE_MAX as u64),
     row("loops_max", LOOPS_MAX as u64),
     row("news_max", NEWS_MAX as u64),
     row("news_bytes_max", NEWS_BYTES_MAX as u64),

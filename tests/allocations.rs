@@ -6,11 +6,13 @@
 use std::io::IoSlice;
 use std::sync::Arc;
 
+use pushscope::access::{Access, Tokens};
 use pushscope::clock::{Instant, Now};
 use pushscope::engine::{Config, Engine};
 use pushscope::event::Payload;
 use pushscope::hub::Draft;
 use pushscope::id::Kind;
+use pushscope::origin::Origins;
 
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
@@ -31,6 +33,16 @@ fn a_delivery_allocates_nothing_and_an_idle_connection_owns_nothing() {
             deliver(&mut engine, name, request);
         }
         own_nothing(&mut engine, name, request);
+        // Nor if a page of another origin has opened it, nor if it has shown a token.
+        let mut token = Tokens::default();
+        token.add("long-enough");
+        let access = Access::new(token.clone(), token);
+        let origins = Origins::new(vec!["*".to_owned()]);
+        let config = Config { access, origins, ..Config::default() };
+        let mut engine = Engine::new(config, at(0));
+        let fields = "Host: x\r\nOrigin: http://page.example\r\n\
+                      Authorization: Bearer long-enough\r\n";
+        own_nothing(&mut engine, name, &request.replace("Host: x\r\n", fields));
     }
 }
 

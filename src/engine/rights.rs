@@ -1,7 +1,10 @@
 //! Who is let in: by which name a request calls, from whose page, and with which token.
 
+use std::rc::Rc;
+
 use super::Engine;
-use crate::access::{Access, Right};
+use crate::access::{Access, Pass, Right};
+use crate::alike::Alike;
 use crate::answer::Manner;
 use crate::api::Mode;
 use crate::conn::State;
@@ -19,17 +22,22 @@ pub(super) struct Permits {
     hosts: Hosts,
     origins: Origins,
     access: Access,
+    /// Origins that were named.
+    named: Alike<String>,
+    /// What requests were let in with.
+    passes: Alike<Pass>,
 }
 
 impl Permits {
     /// As the server is set.
-    pub(super) const fn new(hosts: Hosts, origins: Origins, access: Access) -> Self {
-        Self { hosts, origins, access }
+    pub(super) fn new(hosts: Hosts, origins: Origins, access: Access) -> Self {
+        let (named, passes) = (Alike::default(), Alike::default());
+        Self { hosts, origins, access, named, passes }
     }
 
     /// The origin to name in `Access-Control-Allow-Origin`, if the page may read the answer.
-    pub(super) fn origin<'h>(&self, head: &Head<'h, '_>) -> Option<&'h str> {
-        self.origins.allowed(head)
+    pub(super) fn origin(&mut self, head: &Head<'_, '_>) -> Option<Rc<String>> {
+        self.origins.allowed(head).map(|origin| self.named.share(origin.to_owned()))
     }
 }
 
@@ -62,8 +70,9 @@ impl Engine {
         if !takes_content && !head.content.is_empty() {
             return Err(Fault::ContentRefused.into());
         }
+        let pass = pass.map(|pass| self.permits.passes.share(pass));
         if let Some(conn) = self.conns.get_mut(index as usize) {
-            conn.pass = pass.map(Box::new);
+            conn.pass = pass;
         }
         Ok(ask)
     }
@@ -80,6 +89,7 @@ impl Engine {
     /// closed: who is to come back has another.
     pub fn change_access(&mut self, access: Access) {
         self.permits.access = access;
+        self.permits.passes.forget();
         for token in self.tokens() {
             let pass = self.conn(token).and_then(|conn| conn.pass.as_deref());
             if let Some(Err(fault)) = pass.map(|pass| self.permits.access.renew(pass)) {

@@ -47,7 +47,7 @@ use crate::wire::response::ResponseHead;
 pub struct LongPoll {
     style: Style,
     /// What sets this peer's answer apart from everybody's.
-    manner: Option<Box<Manner>>,
+    manner: Manner,
     cursor: Id,
     deadline: Instant,
 }
@@ -87,7 +87,7 @@ impl Mechanism for LongPoll {
         };
         let mut poll = Self {
             style,
-            manner: (!door.manner.is_common()).then(|| Box::new(door.manner.clone())),
+            manner: door.manner.clone(),
             cursor: door.replay.cursor,
             deadline: out.now.at.after(door.park_us),
         };
@@ -107,24 +107,18 @@ impl Mechanism for LongPoll {
         if batch.is_silent() {
             return;
         }
-        match &self.manner {
-            None => {
-                let date = out.date;
-                out.share(frames.shared(self.style.encoding(), || {
-                    let answer = encode(batch, self.style, &Manner::COMMON, date);
-                    self.style.frame(answer, batch)
-                }));
-            }
-            Some(manner) => {
-                let answer = encode(batch, self.style, manner, out.date);
-                out.share(&self.style.frame(answer, batch));
-            }
+        let date = out.date;
+        let frame = || self.style.frame(encode(batch, self.style, &self.manner, date), batch);
+        if self.manner.is_common() {
+            out.share(frames.shared(self.style.encoding(), frame));
+        } else {
+            out.share(&frame());
         }
         out.act(Act::Done);
     }
 
     fn tick(&mut self, out: &mut Out<'_>) -> Result<(), Fault> {
-        out.answer(encode_unchanged(self.manner(), self.cursor, out.date));
+        out.answer(encode_unchanged(&self.manner, self.cursor, out.date));
         out.act(Act::Done);
         Ok(())
     }
@@ -134,7 +128,7 @@ impl Mechanism for LongPoll {
     }
 
     fn end(&mut self, why: Why, out: &mut Out<'_>) {
-        let mut manner = self.manner().clone();
+        let mut manner = self.manner.clone();
         if why != Why::Deleted {
             manner.keep_alive = false;
         }
@@ -142,17 +136,6 @@ impl Mechanism for LongPoll {
         let cursor = (why != Why::Deleted).then_some(self.cursor);
         out.answer(manner.refusal_at(cursor, why.fault(), out.date, ""));
         out.act(if manner.keep_alive { Act::Done } else { Act::Close });
-    }
-}
-
-impl LongPoll {
-    /// Bytes of heap that it owns.
-    pub const fn heap_bytes(&self) -> usize {
-        if self.manner.is_some() { size_of::<Manner>() } else { 0 }
-    }
-
-    fn manner(&self) -> &Manner {
-        self.manner.as_deref().unwrap_or(&Manner::COMMON)
     }
 }
 

@@ -115,12 +115,15 @@ impl Mech {
         }
     }
 
-    /// Bytes of heap that it owns: an answer's manner, or an unfinished message.
+    /// Bytes of heap that it owns: an unfinished message.
     pub fn heap_bytes(&self) -> usize {
         match self {
-            Self::LongPoll(mech) => mech.heap_bytes(),
             Self::WebSocket(mech) => mech.heap_bytes(),
-            Self::Poll(_) | Self::Iframe(_) | Self::XhrStream(_) | Self::Sse(_) => 0,
+            Self::Poll(_)
+            | Self::LongPoll(_)
+            | Self::Iframe(_)
+            | Self::XhrStream(_)
+            | Self::Sse(_) => 0,
         }
     }
 

@@ -158,6 +158,7 @@ const ELSEWHERE: &[(&str, Held)] = &[
     ("gather_max", Test(QUEUE, "gather_takes_no_more_slices_than_it_is_given")),
     ("read_buffer_bytes", Nobody("the size of a buffer that all share")),
     ("events_per_turn", Nobody("what one poll takes; the next one takes the rest")),
+    ("alike_max", Test("src/alike.rs", "who_has_the_same_shares_it_and_few_are_kept")),
     ("loops_max", Test(MOMENTS, "so_many_loops_and_no_more_share_an_order")),
     ("news_max", Test(MOMENTS, "a_loop_that_is_full_of_news_has_a_publish_refused_and_nothing_is_half_said")),
     ("news_bytes_max", Test(MOMENTS, "long_messages_are_refused_before_they_are_as_many")),
