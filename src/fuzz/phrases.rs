@@ -8,6 +8,13 @@ pub(super) fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
+/// Whether somebody has said what asks for something that was measured.
+pub(super) fn asks_for_figures(said: &[u8]) -> bool {
+    FIGURES.iter().any(|path| memchr::memmem::find(said, path).is_some())
+}
+
+/// Where statements, receipts and the inspector are asked for.
+const FIGURES: [&[u8]; 4] = [b"/ledger", b"/metrics", b"/receipts/", b"/inspect/"];
 /// What opens mechanisms and what calls, so that a script need not spell it.
 pub(super) const PHRASES: &[&str] = &[
     "GET /c/n/poll?since=all HTTP/1.1\r\nHost: h\r\n\r\n",
