@@ -2,7 +2,7 @@
 //!
 //! A loop that is alone has one of its own. Nothing here is looked at for a delivery.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::admission::{AddressFull, AddressKey, Addresses, PeerAddress, PublishRateExceeded};
@@ -19,6 +19,8 @@ pub struct Commons {
     viewers: [Arc<Tally>; 2],
     /// Connections that count among those that there may be.
     connections: AtomicUsize,
+    /// Whether somebody waits at a loop where nobody is idle.
+    is_waited: AtomicBool,
     /// Sessions of the chat so far.
     sessions: AtomicU64,
     /// Where everybody comes from, if what an address may is bounded.
@@ -54,6 +56,21 @@ impl Commons {
         } else {
             self.connections.fetch_sub(before - now, Ordering::Relaxed);
         }
+    }
+
+    /// Somebody waits at a loop where nobody is idle: whoever is on another gives way.
+    pub fn wait(&self) {
+        self.is_waited.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether somebody does.
+    pub fn is_waited(&self) -> bool {
+        self.is_waited.load(Ordering::Relaxed)
+    }
+
+    /// One has given way: whether another loop has not been faster.
+    pub fn take_wait(&self) -> bool {
+        self.is_waited.swap(false, Ordering::Relaxed)
     }
 
     /// The number of a new session of the chat.

@@ -26,6 +26,7 @@ use crate::board::Member;
 use crate::clock::{Instant, Now};
 use crate::cost::{Owner, Syscall};
 use crate::engine::{Config, Engine, Farewell, Next};
+use crate::fault::Fault;
 use crate::id::Token;
 use crate::keyring::Keyring;
 use crate::ledger;
@@ -191,6 +192,9 @@ impl Reactor {
         self.flush();
         if self.engine.take_idled() {
             self.admission.idled();
+        }
+        if let Some(token) = self.engine.idlest_for_others() {
+            self.engine.give_up(token, Fault::GaveWay);
         }
         self.sweep();
         self.call_others();

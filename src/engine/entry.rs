@@ -92,6 +92,20 @@ impl Engine {
         None
     }
 
+    /// Somebody waits who cannot be let in, and nobody is idle here: perhaps on another loop.
+    pub fn await_room(&mut self) {
+        self.commons.wait();
+        self.call_loops(u64::MAX);
+    }
+
+    /// Who gives way to somebody who waits at another loop.
+    pub fn idlest_for_others(&mut self) -> Option<Token> {
+        if !self.commons.is_waited() {
+            return None;
+        }
+        self.idlest().filter(|_| self.commons.take_wait())
+    }
+
     /// A connection may have fallen idle.
     pub(super) fn note_idle(&mut self, token: Token) {
         if let Some(since) = self.idle_since(token) {

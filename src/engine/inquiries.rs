@@ -244,7 +244,7 @@ impl Engine {
         self.call_loops(calls);
     }
 
-    fn call_loops(&mut self, loops: u64) {
+    pub(super) fn call_loops(&mut self, loops: u64) {
         if let Some(seat) = self.hub.seat_mut() {
             seat.call(loops);
         }

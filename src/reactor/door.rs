@@ -29,6 +29,7 @@ impl Reactor {
                 Step::Accept => None,
                 Step::Replace(token) => Some(token),
                 Step::Rest if self.admission.is_full() && self.is_one_of_several() => {
+                    self.engine.await_room();
                     return self.admission.starved();
                 }
                 Step::Rest => return,

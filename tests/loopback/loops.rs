@@ -24,8 +24,11 @@ struct Several {
 
 impl Several {
     fn start(count: usize) -> Self {
-        let history = Limits { history_messages_max: 100_000, ..Limits::default() };
-        let limits = Limits { drain_us_max: SECOND_US, ..history };
+        Self::bounded(count, Limits { history_messages_max: 100_000, ..Limits::default() })
+    }
+
+    fn bounded(count: usize, limits: Limits) -> Self {
+        let limits = Limits { drain_us_max: SECOND_US, ..limits };
         let (sender, receiver) = channel();
         let thread = thread::spawn(move || {
             let config = Config { limits, ..Config::default() };
@@ -222,6 +225,22 @@ fn a_second_signal_is_heard_whichever_loop_still_has_somebody() {
         assert_eq!(process.end().code(), Some(0));
         assert!(told.elapsed() < Duration::from_micros(DRAIN_US_MAX / 2), "it was not heard");
     }
+}
+
+#[test]
+fn who_is_idle_on_one_loop_gives_way_to_who_comes_to_another() {
+    let limits = Limits { connections_max: 1, ..Limits::default() };
+    let several = Several::bounded(2, limits);
+    // Which loop each of them comes to nobody knows.
+    let mut idle: Option<Peer> = None;
+    for _ in 0..LISTENERS {
+        let mut peer = Peer::connect(several.address);
+        assert_eq!(peer.ask("/livez").status, 200);
+        if let Some(mut former) = idle.replace(peer) {
+            assert_eq!(former.rest(), b"", "two are there");
+        }
+    }
+    several.end();
 }
 
 #[test]
