@@ -185,6 +185,8 @@ impl Reactor {
             self.event(event);
         }
         self.events = events;
+        // They hand over while this one does.
+        self.call_others();
         self.engine.tick();
         self.witness();
         self.engine.settle();
