@@ -123,19 +123,50 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// How many there are, as far as loops have told.
+    pub fn census(&self) -> Census {
+        Census::of(Kind::ALL.map(|kind| self.counts[kind as usize].load(Ordering::Relaxed)))
+    }
+}
+
+/// A loop's share of a tally. It is told once a turn: a line of memory that all loops write for
+/// every poll that they answer would be waited for each time.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Share {
+    own: Census,
+    told: Census,
+}
+
+impl Share {
     /// One more.
-    pub fn enter(&self, kind: Kind) {
-        self.counts[kind as usize].fetch_add(1, Ordering::Relaxed);
+    pub const fn enter(&mut self, kind: Kind) {
+        self.own.enter(kind);
     }
 
     /// One less.
-    pub fn leave(&self, kind: Kind) {
-        self.counts[kind as usize].fetch_sub(1, Ordering::Relaxed);
+    pub const fn leave(&mut self, kind: Kind) {
+        self.own.leave(kind);
     }
 
-    /// How many there are now.
-    pub fn census(&self) -> Census {
-        Census::of(Kind::ALL.map(|kind| self.counts[kind as usize].load(Ordering::Relaxed)))
+    /// How many there are on this loop.
+    pub const fn own(&self) -> Census {
+        self.own
+    }
+
+    /// How many there are on all loops: of this one, those of which nobody was told yet, too.
+    pub fn all(&self, tally: &Tally) -> Census {
+        tally.census().without(self.told).and(self.own)
+    }
+
+    /// Tells the tally.
+    pub fn tell(&mut self, tally: &Tally) {
+        let Self { own, told } = self;
+        for (count, (own, told)) in tally.counts.iter().zip(own.counts().zip(told.counts())) {
+            if own != told {
+                count.fetch_add(own.wrapping_sub(told), Ordering::Relaxed);
+            }
+        }
+        *told = *own;
     }
 }
 

@@ -34,7 +34,7 @@ use crate::answer::Manner;
 use crate::api::Mode;
 use crate::board::Member;
 use crate::clock::{Instant, Now};
-use crate::commons::Commons;
+use crate::commons::{Commons, Share};
 use crate::conn::{Conn, State};
 use crate::cost::{Account, Owner, Phase};
 use crate::fault::Fault;
@@ -65,6 +65,8 @@ pub struct Engine {
     commons: Arc<Commons>,
     /// Connections of this one that are counted there.
     counted: usize,
+    /// Open mechanisms of this one.
+    online: Share,
     /// What everything costs.
     ledger: Ledger,
     snapshots: Snapshots,
@@ -211,6 +213,7 @@ impl Engine {
             timers: Timers::default(),
             commons,
             counted: 0,
+            online: Share::default(),
             ledger: Ledger::new(gauge),
             snapshots: Snapshots::new(now.unix_ms()),
             inquiries: Inquiries::new(board),
@@ -245,6 +248,7 @@ impl Engine {
 
     /// A turn ends: the loop may sleep.
     pub fn pause(&mut self) {
+        self.tell_counts();
         self.forget_crowd();
         self.ledger.pause();
     }
@@ -371,6 +375,7 @@ impl Engine {
             self.receive(token, &[]);
         }
         self.enter_loop();
+        self.tell_counts();
         while let Some((key, at)) = self.hub.next_unarmed(self.turn.now) {
             self.timers.arm(at, Waiter::Channel(key));
         }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use slab::Slab;
 
 use crate::clock::{Instant, Now};
-use crate::commons::Tally;
+use crate::commons::{Share, Tally};
 use crate::event::{Batch, Course, Event, Payload};
 use crate::history::History;
 use crate::id::{Census, ChannelKey, Id, Kind, Since, Token};
@@ -111,13 +111,15 @@ pub struct Channel {
     name: Arc<str>,
     log: History,
     subscribers: Vec<Subscriber>,
-    census: Census,
+    census: Share,
     /// Its subscribers on all loops, if there are several.
     tally: Option<Arc<Tally>>,
     /// The offset up to which the user has read.
     read: u64,
     /// Messages at the end of the log that the subscribers have not been handed yet.
     pending: usize,
+    /// Whether it is on the list of those of whose subscribers other loops are to be told.
+    recounted: bool,
     /// Whether it is on the list of channels with something to hand over.
     dirty: bool,
     /// Whether it is on the list of those that were deleted: its name is free.
@@ -142,7 +144,7 @@ impl Channel {
 
     /// Its subscribers by mechanism, on all loops.
     pub fn census(&self) -> Census {
-        self.tally.as_ref().map_or(self.census, |tally| tally.census())
+        self.tally.as_ref().map_or(self.census.own(), |tally| self.census.all(tally))
     }
 
     /// Messages behind the read mark.
@@ -185,6 +187,8 @@ pub struct Hub {
     urgent: Option<ChannelKey>,
     /// Channels that need a deadline.
     unarmed: Vec<ChannelKey>,
+    /// Channels of whose subscribers other loops are to be told.
+    recounted: Vec<ChannelKey>,
     /// Epochs are the time, but never the same twice for one name.
     epoch_min: u64,
     /// Payload bytes in all logs.
@@ -209,6 +213,7 @@ impl Hub {
             dirty: Vec::new(),
             urgent: None,
             unarmed: Vec::new(),
+            recounted: Vec::new(),
             epoch_min: 0,
             bytes: 0,
         }
@@ -344,9 +349,7 @@ impl Hub {
         let place = NonZeroU32::new(u32::try_from(channel.subscribers.len() + 1).ok()?)?;
         channel.subscribers.push(subscriber);
         channel.census.enter(subscriber.kind);
-        if let Some(tally) = &channel.tally {
-            tally.enter(subscriber.kind);
-        }
+        self.note_recount(key);
         Some(Edge { channel: key, place })
     }
 
@@ -359,15 +362,13 @@ impl Hub {
         }
         let left = channel.subscribers.swap_remove(slot);
         channel.census.leave(left.kind);
-        if let Some(tally) = &channel.tally {
-            tally.leave(left.kind);
-        }
         channel.used = now;
         let moved = channel.subscribers.get(slot).copied();
         if channel.subscribers.is_empty() {
             channel.subscribers = Vec::new();
             self.arm(edge.channel);
         }
+        self.note_recount(edge.channel);
         moved
     }
 
@@ -400,7 +401,7 @@ impl Hub {
         let events = channel.log.last(channel.pending);
         let (time_ms, course) = (now.unix_ms(), Course::Replayed);
         let batch = Batch { events, gap: None, cursor, unread, time_ms, course };
-        Some(Pending { batch, subscribers: &channel.subscribers, census: channel.census })
+        Some(Pending { batch, subscribers: &channel.subscribers, census: channel.census.own() })
     }
 
     /// Whether the channel has something that its subscribers have not been handed.

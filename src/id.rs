@@ -85,6 +85,25 @@ impl Census {
         self.counts[kind as usize] -= 1;
     }
 
+    /// How many of each, in the order of [`Kind::ALL`].
+    pub fn counts(self) -> impl Iterator<Item = u32> {
+        self.counts.into_iter()
+    }
+
+    /// These and those.
+    pub fn and(mut self, those: Self) -> Self {
+        let counts = self.counts.iter_mut().zip(those.counts);
+        counts.for_each(|(count, more)| *count = count.wrapping_add(more));
+        self
+    }
+
+    /// These without those.
+    pub fn without(mut self, those: Self) -> Self {
+        let counts = self.counts.iter_mut().zip(those.counts);
+        counts.for_each(|(count, fewer)| *count = count.wrapping_sub(fewer));
+        self
+    }
+
     /// Those that are there at all.
     pub fn present(&self) -> impl Iterator<Item = (Kind, u32)> + '_ {
         Kind::ALL.into_iter().zip(self.counts).filter(|(_, count)| *count > 0)

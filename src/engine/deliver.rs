@@ -219,7 +219,7 @@ impl Engine {
         self.unsubscribe(index);
         let Some(conn) = self.conns.get_mut(index as usize) else { return };
         if let State::Mech(mech) = &conn.state {
-            self.commons.online().leave(mech.kind());
+            self.online.leave(mech.kind());
             self.ledger.closed(mech.kind(), self.turn.now.at);
             conn.lag = Lag::Level;
             conn.await_head(self.turn.now.at);

@@ -17,6 +17,13 @@ impl Engine {
         self.end_deleted();
     }
 
+    /// Tells other loops who is connected here, before anybody who is hears that they are, and
+    /// again when the last of the turn have left.
+    pub(super) fn tell_counts(&mut self) {
+        self.hub.tell_counts();
+        self.online.tell(self.commons.online());
+    }
+
     /// The loop was called, and looks.
     pub fn called(&mut self) {
         if let Some(seat) = self.hub.seat() {

@@ -183,7 +183,7 @@ impl Engine {
         }
         let mut api = Api {
             hub: &mut self.hub,
-            online: self.commons.online().census(),
+            online: self.online.all(self.commons.online()),
             now: self.ledger.now(self.turn.now),
             date: &self.turn.date,
             mode: self.mode,
@@ -243,7 +243,7 @@ impl Engine {
         let Some(conn) = self.conns.get_mut(index as usize) else { return Ok(()) };
         let mut out = self.turn.out(&mut conn.queue, &mut conn.account);
         let mech = Mech::open(subscription.kind, &door, &mut out)?;
-        self.commons.online().enter(mech.kind());
+        self.online.enter(mech.kind());
         self.ledger.opened(mech.kind(), self.turn.now.at);
         conn.keep_alive = manner.keep_alive;
         conn.unopened = u32::try_from(conn.queue.bytes()).unwrap_or(u32::MAX);

@@ -1,6 +1,6 @@
 //! What a loop is told by others, and what it tells them.
 
-use super::{ChannelKey, Hub, HubError};
+use super::{Channel, ChannelKey, Hub, HubError};
 use crate::clock::Now;
 use crate::event::{Event, Payload};
 use crate::id::Id;
@@ -36,6 +36,23 @@ impl Hub {
             heard = true;
         }
         heard
+    }
+
+    /// A channel has other subscribers than before.
+    pub(super) fn note_recount(&mut self, key: ChannelKey) {
+        let Some(channel) = self.channels.get_mut(key.0 as usize) else { return };
+        if channel.tally.is_some() && !channel.recounted {
+            channel.recounted = true;
+            self.recounted.push(key);
+        }
+    }
+
+    /// Tells other loops how many subscribers there are here.
+    pub fn tell_counts(&mut self) {
+        while let Some(key) = self.recounted.pop() {
+            let Some(channel) = self.channels.get_mut(key.0 as usize) else { continue };
+            channel.tell_counts();
+        }
     }
 
     /// What clients have said that nobody publishes.
@@ -120,5 +137,15 @@ impl Hub {
             self.channel(*key).is_some_and(|channel| channel.log.cursor().epoch == epoch)
         };
         self.find(name).filter(is_it)
+    }
+}
+
+impl Channel {
+    /// Whoever is told by nobody else is told when the channel goes.
+    pub(super) fn tell_counts(&mut self) {
+        self.recounted = false;
+        if let Some(tally) = &self.tally {
+            self.census.tell(tally);
+        }
     }
 }

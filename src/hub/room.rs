@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::{Channel, Hub, HubError, INSPECTOR};
 use crate::clock::{Instant, Now};
-use crate::commons::Tally;
+use crate::commons::{Share, Tally};
 use crate::history::History;
-use crate::id::{Census, ChannelKey};
+use crate::id::ChannelKey;
 use crate::limits;
 use crate::order::Standing;
 
@@ -53,8 +53,9 @@ impl Hub {
             name: Arc::clone(&name),
             log,
             subscribers: Vec::new(),
-            census: Census::default(),
+            census: Share::default(),
             tally,
+            recounted: false,
             read,
             pending: 0,
             dirty: false,
@@ -115,7 +116,8 @@ impl Hub {
         if !self.channel(key).is_some_and(of) {
             return;
         }
-        let channel = self.channels.remove(key.0 as usize);
+        let mut channel = self.channels.remove(key.0 as usize);
+        channel.tell_counts();
         let epoch = channel.log.cursor().epoch;
         self.by_name.remove(&channel.name);
         self.bytes -= channel.log.bytes();
