@@ -62,8 +62,7 @@ struct Idle {
 
 impl Idle {
     fn of(kind: Kind, connections: u32, window: Duration) -> Self {
-        let arguments =
-            ["--reactors", "1", "--heartbeat-s", "0", "--ping-s", "0", "--head-s-max", HEAD_S];
+        let arguments = ["--heartbeat-s", "0", "--ping-s", "0", "--head-s-max", HEAD_S];
         let arguments = arguments.map(str::to_owned);
         let server = Server::start(Path::new(env!("CARGO_BIN_EXE_pushscope")), &arguments).unwrap();
         let mut ledger = Ledger::open(server.address()).unwrap();

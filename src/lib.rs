@@ -24,7 +24,7 @@
 //! a turn is handed over at its end, a batch per channel, so that sixteen messages cost a
 //! subscriber one piece of output and one system call.
 //!
-//! A server may have several such loops, each on a thread of its own with its own listener, slab
+//! A server has such a loop for each core, each on a thread of its own with its own listener, slab
 //! and hub. What they share is [`order`]: who publishes takes the message's place in its log there,
 //! under a lock that no delivery needs, and every loop is told in the same order. What is asked of
 //! all of them is on the [`board`], where each adds its part in a turn of its own.

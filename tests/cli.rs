@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use pushscope::client::{Address, Ledger, StatementOptions};
 use pushscope::id::Kind;
+use pushscope::limits;
 use serde_json::{Value, json};
 
 /// A running program, which does not outlive its test.
@@ -91,6 +92,9 @@ impl Server {
         let url = first.trim_end().strip_prefix("pushscope listens on ").unwrap().to_owned();
         let url = url.strip_suffix('/').unwrap().to_owned();
         let authority = url.strip_prefix("http://").unwrap().to_owned();
+        if let Some(loops) = several_loops() {
+            assert_eq!(running.line(), format!("  by          {loops} reactors\n"));
+        }
         assert_eq!(running.line(), format!("  look        {url}/\n"));
         assert_eq!(running.line(), format!("  publish     curl -d 'hello' {url}/c/10086\n"));
         assert_eq!(running.line(), format!("  subscribe   curl -N {url}/c/10086/sse\n"));
@@ -114,6 +118,12 @@ impl Server {
         assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
         answer
     }
+}
+
+/// How many loops serve by default: one for each core that this process may run on.
+fn several_loops() -> Option<usize> {
+    let cores = thread::available_parallelism().map_or(1, usize::from).min(limits::LOOPS_MAX);
+    (cores > 1).then_some(cores)
 }
 
 fn pushscope(arguments: &[&str]) -> Command {

@@ -24,8 +24,11 @@ pub(super) struct Serve {
     #[arg(value_parser = value::listen, default_value = "127.0.0.1:7777")]
     listen: SocketAddr,
     /// How many loops serve it, each on a thread of its own: 1 to 64, or cores for one each
+    ///
+    /// cores are those that this process may run on. Loops that have nothing to do sleep, but every
+    /// message wakes all of them: whoever serves few is served as well by one.
     #[arg(long, value_name = "COUNT", env = "PUSHSCOPE_REACTORS", hide_env = true)]
-    #[arg(value_parser = value::reactors, default_value = "1")]
+    #[arg(value_parser = value::reactors, default_value = "cores")]
     reactors: usize,
     #[command(flatten)]
     rights: Rights,
@@ -90,9 +93,7 @@ impl Serve {
             return Err(Failure::Usages(wrong));
         };
         let mut said = format!("ok: it would listen on {listen}; whether it can was not tried\n");
-        if self.reactors > 1 {
-            said.push_str(&format!("  reactors: {}\n", self.reactors));
-        }
+        said.push_str(&format!("  reactors: {}\n", self.reactors));
         let bounds = bounds::changed(&limits).into_iter().map(|flag| format!("bound: {flag}"));
         let policies = policies(&self.slow);
         let slow = Kind::ALL.map(|kind| (kind.name(), policies.of(kind))).into_iter();

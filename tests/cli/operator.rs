@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::process::Command;
 use std::time::Instant;
 
-use super::{NAMES, PATIENCE, Server, file, pushscope, run, text};
+use super::{NAMES, PATIENCE, Server, file, pushscope, run, several_loops, text};
 
 #[test]
 fn a_server_that_others_reach_wants_to_know_who_may_publish() {
@@ -78,7 +78,9 @@ fn a_check_says_everything_that_is_wrong_and_shows_no_token() {
     let said = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert!(said.starts_with("ok: it would listen on 127.0.0.1:7777; whether it can was not"));
-    for part in ["heartbeat", "to publish: no token", "to subscribe: 2 tokens", "push.example"] {
+    let loops = format!("  reactors: {}\n", several_loops().unwrap_or(1));
+    let more = ["heartbeat", "to publish: no token", "to subscribe: 2 tokens", "push.example"];
+    for part in more.into_iter().chain([loops.as_str()]) {
         assert!(said.contains(part), "{part}: {said}");
     }
     assert!(!said.contains("first-token") && said.contains("can be read by other users"), "{said}");

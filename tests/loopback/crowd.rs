@@ -248,7 +248,8 @@ fn an_address_has_as_many_connections_as_it_may() {
 #[test]
 fn at_the_cap_who_is_refused_makes_nobody_give_way() {
     let bounds = ["--connections-max", "3", "--connections-per-address-max", "3"];
-    let process = Process::serve(&bounds);
+    // One loop: on another than theirs nobody could give way, and whoever came would wait.
+    let process = Process::serve(&[&bounds[..], &["--reactors", "1"]].concat());
     let mut inside: Vec<Peer> = (0..3).map(|_| kept(&process)).collect();
     for _ in 0..10 {
         assert!(asking_once(&process).rest().starts_with(b"HTTP/1.1 429 "));

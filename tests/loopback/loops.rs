@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use pushscope::clock::SECOND_US;
 use pushscope::engine::Config;
-use pushscope::limits::{DRAIN_US_MAX, Limits};
+use pushscope::limits::{self, DRAIN_US_MAX, Limits};
 use pushscope::reactor::{Handle, Loops};
 use pushscope::statement::Statement;
 use serde_json::Value;
@@ -173,6 +173,31 @@ fn a_message_is_everywhere_before_its_publisher_has_its_id() {
         assert!(found.text().contains(&format!("-{number}\"")), "{}", found.text());
     }
     several.end();
+}
+
+#[test]
+fn a_loop_that_has_nothing_to_do_sleeps_and_takes_few_descriptors() {
+    let [one, several] = ["1", "3"].map(|count| Process::serve(&["--reactors", count]));
+    let [few, more] = [&one, &several].map(Process::descriptors);
+    assert_eq!(u64::from(more - few), 2 * limits::DESCRIPTORS_PER_LOOP);
+    let names = ["pushscope\n", "loop 1\n", "loop 2\n"];
+    eventually("all run", || several.loops("comm") == names);
+    let mut listening: Vec<Peer> = (0..LISTENERS).map(|_| Peer::connect(several.address)).collect();
+    for peer in &mut listening {
+        peer.get("/c/calm/sse");
+        peer.until(b"\r\n\r\n");
+        peer.until(b"\n\n");
+    }
+    // Nobody is due a heartbeat so soon.
+    listening[0].hears_nothing_for(Duration::from_millis(300));
+    let (cpu, sleeps) = (several.cpu_ns(), several.sleeps());
+    listening[0].hears_nothing_for(Duration::from_secs(1));
+    assert_eq!((several.cpu_ns() - cpu, several.sleeps() - sleeps), (0, 0), "a loop was woken");
+    let mut publisher = Peer::connect(several.address);
+    assert_eq!(publisher.publish("calm", b"to all").status, 201);
+    for peer in &mut listening {
+        peer.until(b"data: to all\n\n");
+    }
 }
 
 #[test]

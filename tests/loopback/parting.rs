@@ -18,9 +18,15 @@ struct Heard {
 
 #[test]
 fn what_was_acknowledged_has_arrived_or_lies_behind_the_place_to_come_back_to() {
+    for loops in ["1", "2"] {
+        part(loops);
+    }
+}
+
+fn part(loops: &str) {
     // Nobody is to fall behind what is kept.
-    let process =
-        Process::serve(&["--history-messages-max", "1000000", "--history-bytes-max", "64MiB"]);
+    let kept = ["--history-messages-max", "1000000", "--history-bytes-max", "64MiB"];
+    let process = Process::serve(&[&kept[..], &["--reactors", loops]].concat());
     let address = process.address;
     let acknowledged = Mutex::new(BTreeSet::new());
     let heard = thread::scope(|scope| {
@@ -50,8 +56,9 @@ fn what_was_acknowledged_has_arrived_or_lies_behind_the_place_to_come_back_to() 
         let whole: Vec<u64> = (1..=last).collect();
         assert_eq!(offsets, whole, "{mechanism} has missed or doubled some");
         let behind = acknowledged.iter().filter(|offset| **offset > last).count();
-        // Whoever asks again and again may be between two questions.
-        if !mechanism.ends_with("poll") {
+        // Whoever asks again and again may be between two questions; and what one loop says while
+        // it has not heard that it is to leave comes too late for the clients of another.
+        if !mechanism.ends_with("poll") && loops == "1" {
             // A request that was under way when everybody was told is answered all the same.
             assert!(behind <= PUBLISHERS, "{mechanism}: {behind} were never handed over");
         }

@@ -87,20 +87,22 @@ impl Process {
         Self::spawn(command.args(SERVE).args(arguments).stderr(log))
     }
 
-    /// The same, with so many descriptors and no more.
+    /// The same, with so many descriptors and no more, and one loop: it takes its descriptors in
+    /// one order, and whoever has to give way is one of its own.
     pub(crate) fn serve_with_descriptors(descriptors: u32) -> Self {
         let mut command = Command::new("bash");
         command.args(["-c", "ulimit -n \"$0\" && exec \"$@\"", &descriptors.to_string()]);
-        let command = command.arg(env!("CARGO_BIN_EXE_pushscope")).args(SERVE);
+        let command = command.arg(env!("CARGO_BIN_EXE_pushscope")).args(SERVE).args(ONE_LOOP);
         Self::spawn(command.stderr(Stdio::null()))
     }
 
-    /// The same, on a kernel that refuses what `strace` is told by this expression to inject.
+    /// The same, on a kernel that refuses what `strace` is told by this expression to inject; with
+    /// one loop, for `strace` counts the calls of each thread.
     pub(crate) fn serve_refusing(inject: &str) -> Self {
         let mut command = Command::new("strace");
         // Detached, or the process that is watched here would be strace itself.
         command.args(["-D", "-f", "-qq", "-o", "/dev/null", "-e", &format!("inject={inject}")]);
-        Self::spawn(command.arg(env!("CARGO_BIN_EXE_pushscope")).args(SERVE))
+        Self::spawn(command.arg(env!("CARGO_BIN_EXE_pushscope")).args(SERVE).args(ONE_LOOP))
     }
 
     fn spawn(command: &mut Command) -> Self {
@@ -154,17 +156,26 @@ impl Process {
         (0..).find(is_free).unwrap()
     }
 
-    /// CPU time of its loop so far, in nanoseconds.
+    /// CPU time of its loops so far, in nanoseconds.
     pub(crate) fn cpu_ns(&self) -> u64 {
-        let text = self.proc("schedstat");
-        text.split(' ').next().unwrap().parse().unwrap()
+        let of = |text: String| text.split(' ').next().unwrap().parse::<u64>().unwrap();
+        self.loops("schedstat").into_iter().map(of).sum()
     }
 
-    /// How often its loop has gone to sleep so far.
+    /// How often its loops have gone to sleep so far.
     pub(crate) fn sleeps(&self) -> u64 {
-        let text = self.proc("status");
-        let line = text.lines().find(|line| line.starts_with("voluntary_ctxt_switches:")).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+        let is_it = |line: &&str| line.starts_with("voluntary_ctxt_switches:");
+        let of = |text: String| {
+            let line = text.lines().find(is_it).unwrap();
+            line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap()
+        };
+        self.loops("status").into_iter().map(of).sum()
+    }
+
+    /// What the kernel says in a file about each of its loops: it has no other threads.
+    pub(crate) fn loops(&self, file: &str) -> Vec<String> {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        threads.map(|one| fs::read_to_string(one.unwrap().path().join(file)).unwrap()).collect()
     }
 
     /// Memory that it shares with nobody, in bytes: pages of files are left out, for those of a
@@ -190,3 +201,4 @@ impl Drop for Process {
 }
 
 const SERVE: [&str; 3] = ["serve", "--listen", "127.0.0.1:0"];
+const ONE_LOOP: [&str; 2] = ["--reactors", "1"];

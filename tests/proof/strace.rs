@@ -43,6 +43,8 @@ impl Strace {
             .args(["-f", "-qq", "-e", "signal=none", "-s", "128", "-o"])
             .arg(&file)
             .args([env!("CARGO_BIN_EXE_pushscope"), "serve", "--listen", "127.0.0.1:0"])
+            // What is watched is one thread.
+            .args(["--reactors", "1"])
             .args(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

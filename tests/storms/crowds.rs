@@ -70,7 +70,7 @@ fn two_thousand_resets_at_once() {
         }
     }
     drop((staying, publisher));
-    let kept = slots(toll.connections()) + 40 * (RECEIPT_BYTES + 1_000);
+    let kept = slots(&process, toll.connections()) + 40 * (RECEIPT_BYTES + 1_000);
     toll.end(SOON, kept);
 }
 
@@ -105,7 +105,7 @@ fn thousands_stay_and_leave_together() {
     assert_eq!(publisher.publish("crowd", b"to all").status, 201);
     println!("  {} are told in {:?}", crowd / 3 * 2, began.elapsed());
     drop((peers, publisher));
-    let kept = slots(toll.connections());
+    let kept = slots(&process, toll.connections());
     toll.end(SOON, kept);
 }
 
@@ -126,16 +126,17 @@ fn abandoned_polls_and_streams_are_reclaimed_at_once() {
             eventually("all are gone", || asking.ask("/online").text().contains("\"online\":0"));
         }
     }
-    let kept = slots(toll.connections());
+    let kept = slots(&process, toll.connections());
     toll.end(SOON, kept);
 }
 
 /// What is kept of each message for whoever asks what it has cost, up to 512 of them.
 const RECEIPT_BYTES: u64 = 1_200;
 
-/// What is kept for the next storm: so many slots, and the places of all sockets.
-fn slots(connections: u32) -> u64 {
-    (limits::SLOTS_SPARE * (size_of::<Conn>() + 64)) as u64 + 8 * u64::from(connections)
+/// What is kept for the next storm: so many slots of each loop, and the places of all sockets.
+fn slots(process: &Process, connections: u32) -> u64 {
+    let loops = process.loops("comm").len();
+    (loops * limits::SLOTS_SPARE * (size_of::<Conn>() + 64)) as u64 + 8 * u64::from(connections)
 }
 
 fn subscribed(process: &Process, channel: &str) -> Peer {
