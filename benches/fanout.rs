@@ -20,7 +20,7 @@
 mod across;
 
 use std::env;
-use std::io::{BufRead, BufReader, ErrorKind, Lines, Read, Write};
+use std::io::{BufRead, BufReader, Lines, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::sync::mpsc::{self, Receiver};
@@ -30,6 +30,8 @@ use std::time::Duration;
 use pushscope::engine::Config;
 use pushscope::reactor::Reactor;
 use pushscope::sys;
+
+use across::drain;
 
 fn main() {
     let arguments: Vec<String> = env::args().skip(1).filter(|word| word != "--bench").collect();
@@ -322,20 +324,6 @@ fn connect(address: SocketAddr) -> TcpStream {
     let stream = across::connect(address);
     stream.set_nonblocking(true).unwrap();
     stream
-}
-
-/// Reads what is there; returns how much that was.
-fn drain(stream: &mut TcpStream) -> usize {
-    let mut bytes = [0xa5; 16 * 1024];
-    let mut total = 0;
-    loop {
-        match stream.read(&mut bytes) {
-            Ok(0) => panic!("a connection was closed"),
-            Ok(count) => total += count,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return total,
-            Err(error) => panic!("{error}"),
-        }
-    }
 }
 
 fn get(target: &str) -> String {

@@ -14,10 +14,10 @@
 
 mod across;
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::TcpStream;
 
-use across::{Load, Server, compare, connect, field, is_measured, read_head, stand_aside};
+use across::{Load, Server, answer, compare, connect, field, is_measured, stand_aside};
 
 fn main() {
     stand_aside();
@@ -71,7 +71,7 @@ impl Load for Polls {
         answer(&mut self.publisher);
         let mut requests = Vec::new();
         for poll in &mut self.parked {
-            let head = answer(poll);
+            let (head, _) = answer(poll);
             if requests.is_empty() {
                 let sent = [("ETag", "If-None-Match"), ("Last-Modified", "If-Modified-Since")];
                 let sent = sent.into_iter().filter_map(|(is, asked)| {
@@ -86,16 +86,6 @@ impl Load for Polls {
         }
         self.parked.len() as u64
     }
-}
-
-/// Reads an answer; returns its head.
-fn answer(stream: &mut TcpStream) -> String {
-    let head = read_head(stream);
-    let length = field(&head, "Content-Length").map_or(0, |length| length.parse().unwrap());
-    let mut content = vec![0xa5; length];
-    stream.read_exact(&mut content).unwrap();
-    assert!(head.split(' ').nth(1).is_some_and(|status| status.starts_with('2')), "{head}");
-    head
 }
 
 const LAST: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";

@@ -1,6 +1,9 @@
 //! What the benches across processes share: servers on one core, the load on another, and figures
 //! that are compared within one run.
 //!
+//! A server that is kept on one core takes that for all there are, and is one loop, like the peers
+//! that it is compared with.
+//!
 //! The server's CPU time is the kernel's word (`/proc/PID/task/*/schedstat`), user and system
 //! together. The load works in rounds: it writes to every connection, then it reads from every
 //! one what that asks for. The sides take turns, a fraction of a second each, and what is told is
@@ -8,7 +11,7 @@
 #![allow(dead_code, reason = "each bench needs some of it")]
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{self, Child, Command, Stdio};
@@ -27,18 +30,25 @@ pub(crate) struct Server {
 impl Server {
     /// The server of this package, as it was built for this bench.
     pub(crate) fn ours() -> Self {
-        Self::pushscope("pushscope", env!("CARGO_BIN_EXE_pushscope").as_ref())
+        Self::pushscope("pushscope", pinned(env!("CARGO_BIN_EXE_pushscope")), &[])
+    }
+
+    /// The same with so many loops, on whichever cores there are; who is silent is left in peace.
+    pub(crate) fn of_loops(count: usize) -> Self {
+        let command = Command::new(env!("CARGO_BIN_EXE_pushscope"));
+        let count = count.to_string();
+        let more = ["--reactors", &count, "--heartbeat-s", "0", "--ping-s", "0"];
+        Self::pushscope("pushscope", command, &more)
     }
 
     /// Another build of it, if `PUSHSCOPE_FORMER` names one: what has a change brought?
     pub(crate) fn former() -> Option<Self> {
         let program = std::env::var_os("PUSHSCOPE_FORMER")?;
-        Some(Self::pushscope("former", program.as_ref()))
+        Some(Self::pushscope("former", pinned(program), &[]))
     }
 
-    fn pushscope(name: &'static str, program: &Path) -> Self {
-        let mut command = pinned(program);
-        command.args(["serve", "--listen", "127.0.0.1:0", "--log", "error"]);
+    fn pushscope(name: &'static str, mut command: Command, more: &[&str]) -> Self {
+        command.args(["serve", "--listen", "127.0.0.1:0", "--log", "error"]).args(more);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut said = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut said).unwrap();
@@ -99,7 +109,7 @@ impl Server {
     }
 
     /// The CPU time of all its threads so far, in nanoseconds.
-    fn cpu_ns(&self) -> u64 {
+    pub(crate) fn cpu_ns(&self) -> u64 {
         let threads = fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
         let spent = threads.map(|thread| {
             let told = fs::read_to_string(thread.unwrap().path().join("schedstat")).unwrap();
@@ -128,8 +138,10 @@ pub(crate) trait Load {
 /// How long is measured.
 #[derive(Clone, Copy)]
 pub(crate) struct Effort {
-    passes: usize,
-    span: Duration,
+    /// Times that the sides take turns.
+    pub(crate) passes: usize,
+    /// How long a turn is, at least.
+    pub(crate) span: Duration,
 }
 
 impl Effort {
@@ -225,6 +237,34 @@ pub(crate) fn read_head(stream: &mut TcpStream) -> String {
     String::from_utf8(head).unwrap()
 }
 
+/// Reads an answer that is a success; returns its head and its content.
+pub(crate) fn answer(stream: &mut TcpStream) -> (String, Vec<u8>) {
+    let head = read_head(stream);
+    let length = field(&head, "Content-Length").map_or(0, |length| length.parse().unwrap());
+    let mut content = vec![0xa5; length];
+    stream.read_exact(&mut content).unwrap();
+    assert!(head.split(' ').nth(1).is_some_and(|status| status.starts_with('2')), "{head}");
+    (head, content)
+}
+
+/// Reads what is there, from a socket that does not block; returns how much that was.
+pub(crate) fn drain(stream: &mut TcpStream) -> usize {
+    let mut bytes = [0xa5; 16 * 1024];
+    let mut total = 0;
+    loop {
+        match stream.read(&mut bytes) {
+            Ok(count) => {
+                assert!(count > 0, "a connection was closed");
+                total += count;
+            }
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::WouldBlock, "{error}");
+                return total;
+            }
+        }
+    }
+}
+
 /// The value of a field in a head.
 pub(crate) fn field<'h>(head: &'h str, name: &str) -> Option<&'h str> {
     let mut lines = head.lines().filter_map(|line| line.split_once(": "));
@@ -255,8 +295,19 @@ pub(crate) fn last_core() -> usize {
 
 /// Has this process stay away from the servers' core.
 pub(crate) fn stand_aside() {
-    let [core, own] = [last_core().to_string(), process::id().to_string()];
-    let done = Command::new("taskset").args(["-cp", &core, &own]).stdout(Stdio::null()).status();
+    confine(&process::id().to_string(), last_core());
+}
+
+/// Has this thread stay on a core.
+pub(crate) fn stay_on(core: usize) {
+    let thread = fs::read_link("/proc/thread-self").unwrap();
+    confine(thread.file_name().unwrap().to_str().unwrap(), core);
+}
+
+fn confine(thread: &str, core: usize) {
+    let mut command = Command::new("taskset");
+    command.args(["-cp", &core.to_string(), thread]).stdout(Stdio::null());
+    let done = command.status();
     assert!(done.is_ok_and(|status| status.success()), "this needs taskset (util-linux)");
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod events;
 use std::io::IoSlice;
 use std::sync::Arc;
 
+use pushscope::board::Member;
 use pushscope::clock::{Instant, Now};
 use pushscope::cost::{Owner, Syscall};
 use pushscope::engine::{Config, Engine};
@@ -29,7 +30,12 @@ pub(crate) struct Server {
 impl Server {
     /// Nobody is connected.
     pub(crate) fn new(config: Config, gauge: Gauge) -> Self {
-        Self { engine: Engine::gauged(config, at(0), gauge), at_us: 0, taken: 0 }
+        Self::seated(config, gauge, None)
+    }
+
+    /// The same with a place among the loops of a server, which are not woken: they do not sleep.
+    pub(crate) fn seated(config: Config, gauge: Gauge, member: Option<Member>) -> Self {
+        Self { engine: Engine::seated(config, at(0), gauge, member), at_us: 0, taken: 0 }
     }
 
     /// Somebody comes and asks this, in a turn of its own.
