@@ -2,6 +2,7 @@
 
 use crate::limits::CHUNK_SIZE_DIGITS_MAX as SIZE_DIGITS_MAX;
 use crate::limits::{CHUNK_OVERHEAD_BYTES_MAX, TRAILER_BYTES_MAX, TRAILER_FIELDS_MAX};
+use crate::wire::digits;
 use crate::wire::field::is_tchar;
 use crate::wire::span::{Field, Recorder, Silent};
 
@@ -138,7 +139,7 @@ impl Decoder {
         if self.state == State::Size {
             rec.enter(&fields::CHUNK);
         }
-        let next = next(self.state, Class::of(byte));
+        let next = next(self.state, byte);
         rec.take(1, next.map_or(&fields::WRONG, |next| self.state.field(next)));
         let next = next?;
         match self.state {
@@ -262,7 +263,7 @@ enum Class {
 }
 
 impl Class {
-    fn of(byte: u8) -> Self {
+    const fn of(byte: u8) -> Self {
         match byte {
             b'\r' => Self::Cr,
             b'\n' => Self::Lf,
@@ -339,15 +340,7 @@ impl ChunkedError {
 /// ```
 pub fn encode_head(content: usize, into: &mut Vec<u8>) {
     debug_assert!(content > 0, "a chunk without content ends the body");
-    let mut shift = content.checked_ilog2().unwrap_or_default() / 4 * 4;
-    loop {
-        let digit = u32::try_from(content >> shift & 0xf).unwrap_or_default();
-        into.extend(char::from_digit(digit, 16).map(|digit| digit as u8));
-        if shift == 0 {
-            break;
-        }
-        shift -= 4;
-    }
+    digits::encode_hex(content as u64, into);
     into.extend_from_slice(b"\r\n");
 }
 
@@ -370,12 +363,25 @@ pub fn encode(content: &[u8], into: &mut Vec<u8>) {
 /// The last chunk, and a trailer section without fields. Clause: RFC 9112 §7.1.
 pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
-fn next(state: State, class: Class) -> Led {
+fn next(state: State, byte: u8) -> Led {
+    let class = CLASSES.get(usize::from(byte)).copied().unwrap_or(Class::Control);
     match TABLE.get(state as usize).and_then(|row| row.get(class as usize)) {
         Some(&next) => next,
         None => Ok(state),
     }
 }
+
+/// By its value, the kind of each byte.
+const CLASSES: [Class; 256] = {
+    let mut classes = [Class::of(u8::MAX); 256];
+    let mut byte = 0;
+    #[allow(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+    while byte < u8::MAX {
+        classes[byte as usize] = Class::of(byte);
+        byte += 1;
+    }
+    classes
+};
 
 /// What a byte of framing leads to.
 type Led = Result<State, ChunkedError>;

@@ -374,8 +374,9 @@ pub(super) fn is(name: &str, spelled: &str) -> bool {
 }
 
 /// `tchar`. Clause: RFC 9110 §5.6.2.
-pub(super) fn is_tchar(byte: u8) -> bool {
-    TCHAR.get(usize::from(byte)) == Some(&true)
+#[allow(clippy::indexing_slicing, reason = "it has a place for every byte")]
+pub(super) const fn is_tchar(byte: u8) -> bool {
+    TCHAR[byte as usize]
 }
 
 /// Whether a byte may never stand in a field value: all control characters but HTAB.

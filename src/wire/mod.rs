@@ -5,6 +5,7 @@ pub mod body;
 pub mod chunked;
 pub mod cursor;
 pub mod date;
+mod digits;
 pub mod event_stream;
 pub mod field;
 pub mod head;

@@ -5,6 +5,7 @@ use memchr::memchr;
 
 use crate::wire::cursor::Parse;
 use crate::wire::date::Date;
+use crate::wire::digits;
 use crate::wire::field::{BOUNDS, fields, has_control, is_tchar};
 use crate::wire::field::{Content, FieldError, Fields, Framing, Room, Version};
 use crate::wire::head::{Method, Place, Scan};
@@ -46,7 +47,7 @@ impl ResponseHead {
         let status = if (100..=999).contains(&status) { status } else { 500 };
         let mut head = Self { bytes: Vec::with_capacity(HEAD_BYTES_USUAL), status };
         head.put(b"HTTP/1.1 ");
-        head.decimal(u64::from(status));
+        digits::encode(status.into(), &mut head.bytes);
         head.put(b" ");
         head.put(reason(status).as_bytes());
         head.put(b"\r\nDate: ");
@@ -76,7 +77,7 @@ impl ResponseHead {
         if !name.is_empty() && name.bytes().all(is_tchar) {
             self.put(name.as_bytes());
             self.put(b": ");
-            self.decimal(value);
+            digits::encode(value, &mut self.bytes);
             self.put(b"\r\n");
         }
         self
@@ -104,17 +105,6 @@ impl ResponseHead {
 
     fn put(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
-    }
-
-    fn decimal(&mut self, number: u64) {
-        let mut power = 1;
-        while number / power >= 10 {
-            power *= 10;
-        }
-        while power > 0 {
-            self.bytes.push(b'0' + u8::try_from(number / power % 10).unwrap_or_default());
-            power /= 10;
-        }
     }
 }
 
