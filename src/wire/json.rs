@@ -1,20 +1,15 @@
 //! Messages as JSON, wherever a mechanism carries them (RFC 8259).
 
-use std::fmt::Display;
-use std::io;
-use std::ops::Not;
-
 use base64::Engine;
-use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize, Serializer};
 use serde_json::error::Category;
-use serde_json::ser::{CompactFormatter, Formatter};
 
 use crate::cost::Bytes;
 use crate::event::{Batch, Event, Gap, Payload};
 use crate::id::Id;
+use crate::wire::digits;
 
 /// A message as a client reads it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -78,7 +73,7 @@ pub struct Messages {
 /// ```
 pub fn encode_message(event: &Event, into: &mut Vec<u8>) -> Bytes {
     let start = into.len();
-    encode(&MessageOut::of(event), CompactFormatter, into);
+    encode_object(event, Place::Line, into);
     Bytes::wrapped(into.len() - start, event.payload.bytes().len())
 }
 
@@ -91,7 +86,7 @@ pub fn encode_message(event: &Event, into: &mut Vec<u8>) -> Bytes {
 /// Cost: as [`encode_message`], and 3 to 5 bytes more for each of those characters.
 pub fn encode_message_for_script(event: &Event, into: &mut Vec<u8>) -> Bytes {
     let start = into.len();
-    encode(&MessageOut::of(event), ForScript, into);
+    encode_object(event, Place::Script, into);
     Bytes::wrapped(into.len() - start, event.payload.bytes().len())
 }
 
@@ -114,13 +109,20 @@ pub fn encode_message_for_script(event: &Event, into: &mut Vec<u8>) -> Bytes {
 /// ```
 pub fn encode_batch(batch: &Batch<'_>, into: &mut Vec<u8>) -> Bytes {
     let start = into.len();
-    let out = BatchOut {
-        messages: batch.events.iter().map(MessageOut::of),
-        next: batch.cursor,
-        gap: batch.gap.map(|gap| gap.missed),
-        epoch_changed: batch.gap.is_some_and(|gap| gap.epoch_changed),
-    };
-    encode(&out, CompactFormatter, into);
+    into.extend_from_slice(b"{\"messages\":[");
+    for (at, event) in batch.events.iter().enumerate() {
+        if at > 0 {
+            into.push(b',');
+        }
+        encode_object(event, Place::Line, into);
+    }
+    into.extend_from_slice(b"],\"next\":");
+    encode_id(batch.cursor, into);
+    if let Some(gap) = batch.gap {
+        into.push(b',');
+        encode_gap_members(gap, into);
+    }
+    into.push(b'}');
     let payload = batch.events.iter().map(|event| event.payload.bytes().len()).sum();
     Bytes::wrapped(into.len() - start, payload)
 }
@@ -140,8 +142,9 @@ pub fn encode_batch(batch: &Batch<'_>, into: &mut Vec<u8>) -> Bytes {
 /// assert_eq!(bytes, br#"{"gap":3,"epoch_changed":true}"#);
 /// ```
 pub fn encode_gap(gap: Gap, into: &mut Vec<u8>) {
-    let out = GapOut { gap: gap.missed, epoch_changed: gap.epoch_changed };
-    encode(&out, CompactFormatter, into);
+    into.push(b'{');
+    encode_gap_members(gap, into);
+    into.push(b'}');
 }
 
 /// Parses one message, for a client; members that it does not know are passed over.
@@ -183,9 +186,129 @@ pub fn parse_gap(bytes: &[u8]) -> Result<Gap, JsonError> {
     Ok(Gap { missed, epoch_changed })
 }
 
-fn encode(out: &impl Serialize, formatter: impl Formatter, into: &mut Vec<u8>) {
-    let written = out.serialize(&mut serde_json::Serializer::with_formatter(into, formatter));
-    debug_assert!(written.is_ok(), "every key is a string, and a Vec takes every byte");
+/// Where an object is to stand.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Place {
+    /// In a line of its own.
+    Line,
+    /// In a script element.
+    Script,
+}
+
+fn encode_object(event: &Event, place: Place, into: &mut Vec<u8>) {
+    into.reserve(event.payload.bytes().len() + MEMBERS_BYTES_USUAL);
+    into.extend_from_slice(b"{\"id\":");
+    encode_id(event.id, into);
+    into.extend_from_slice(b",\"time\":");
+    digits::encode(event.time_ms, into);
+    into.extend_from_slice(b",\"channel\":");
+    encode_string(&event.channel, place, into);
+    if let Some(name) = &event.name {
+        into.extend_from_slice(b",\"event\":");
+        encode_string(name, place, into);
+    }
+    match &event.payload {
+        Payload::Text(text) => {
+            into.extend_from_slice(b",\"data\":");
+            encode_string(text, place, into);
+        }
+        Payload::Binary(bytes) => {
+            into.extend_from_slice(b",\"base64\":\"");
+            encode_base64(bytes, into);
+            into.push(b'"');
+        }
+    }
+    into.push(b'}');
+}
+
+fn encode_gap_members(gap: Gap, into: &mut Vec<u8>) {
+    into.extend_from_slice(b"\"gap\":");
+    digits::encode(gap.missed, into);
+    if gap.epoch_changed {
+        into.extend_from_slice(b",\"epoch_changed\":true");
+    }
+}
+
+fn encode_id(id: Id, into: &mut Vec<u8>) {
+    into.push(b'"');
+    digits::encode(id.epoch, into);
+    into.push(b'-');
+    digits::encode(id.offset, into);
+    into.push(b'"');
+}
+
+fn encode_base64(bytes: &[u8], into: &mut Vec<u8>) {
+    let start = into.len();
+    into.resize(start + bytes.len().div_ceil(3) * 4, 0);
+    let written = STANDARD.encode_slice(bytes, into.get_mut(start..).unwrap_or_default());
+    debug_assert_eq!(written.ok(), Some(into.len() - start), "4 characters for 3 bytes");
+}
+
+/// Appends a text in quotation marks: whatever can stand there as it is, run by run, and escapes
+/// between.
+fn encode_string(text: &str, place: Place, into: &mut Vec<u8>) {
+    into.push(b'"');
+    let mut rest = text.as_bytes();
+    loop {
+        let run = match place {
+            Place::Line => run_bytes(rest, is_unfit),
+            Place::Script => run_bytes(rest, may_be_unfit_for_script),
+        };
+        let (run, more) = rest.split_at_checked(run).unwrap_or((rest, &[]));
+        into.extend_from_slice(run);
+        let Some((&first, behind)) = more.split_first() else { break };
+        rest = behind;
+        match more {
+            [0xe2, 0x80, last @ (0xa8 | 0xa9), behind @ ..] => {
+                into.extend_from_slice(if *last == 0xa8 { b"\\u2028" } else { b"\\u2029" });
+                rest = behind;
+            }
+            // Another character that begins like these.
+            [0xe2, ..] => into.push(first),
+            _ => encode_escape(first, into),
+        }
+    }
+    into.push(b'"');
+}
+
+/// How many bytes can stand in a string as they are, in front of one that may not.
+///
+/// Within a group nothing is decided before its end, so that its bytes are compared at once.
+fn run_bytes(bytes: &[u8], is_unfit: impl Fn(u8) -> bool) -> usize {
+    let (groups, _) = bytes.as_chunks::<16>();
+    let is_fit = |group: &&[u8; 16]| {
+        group.iter().fold(0, |unfit, &byte| unfit | u8::from(is_unfit(byte))) == 0
+    };
+    let fit = groups.iter().take_while(is_fit).count() * 16;
+    let rest = bytes.get(fit..).unwrap_or_default();
+    fit + rest.iter().position(|&byte| is_unfit(byte)).unwrap_or(rest.len())
+}
+
+/// Whether a byte is a character that no string has. Clause: RFC 8259 §7.
+const fn is_unfit(byte: u8) -> bool {
+    byte < b' ' || byte == b'"' || byte == b'\\'
+}
+
+/// Whether it is one that no string in a script has, or begins U+2028 or U+2029, or others.
+const fn may_be_unfit_for_script(byte: u8) -> bool {
+    is_unfit(byte) || byte == b'<' || byte == b'>' || byte == b'&' || byte == 0xe2
+}
+
+/// Appends a character of ASCII as an escape: the short one, if there is one.
+fn encode_escape(byte: u8, into: &mut Vec<u8>) {
+    let short = match byte {
+        b'"' | b'\\' => byte,
+        0x08 => b'b',
+        0x0c => b'f',
+        b'\n' => b'n',
+        b'\r' => b'r',
+        b'\t' => b't',
+        _ => {
+            into.extend_from_slice(if byte < 0x10 { b"\\u000" } else { b"\\u00" });
+            return digits::encode_hex(byte.into(), into);
+        }
+    };
+    into.extend_from_slice(&[b'\\', short]);
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, JsonError> {
@@ -193,56 +316,6 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, JsonError> {
         Category::Data => JsonError::MemberWrong,
         Category::Io | Category::Syntax | Category::Eof => JsonError::NotJson,
     })
-}
-
-#[derive(Serialize)]
-struct MessageOut<'e> {
-    #[serde(serialize_with = "as_text")]
-    id: Id,
-    time: u64,
-    channel: &'e str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    event: Option<&'e str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<&'e str>,
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_base64")]
-    base64: Option<&'e [u8]>,
-}
-
-impl<'e> MessageOut<'e> {
-    fn of(event: &'e Event) -> Self {
-        let (data, base64) = match &event.payload {
-            Payload::Text(text) => (Some(&**text), None),
-            Payload::Binary(bytes) => (None, Some(&**bytes)),
-        };
-        Self {
-            id: event.id,
-            time: event.time_ms,
-            channel: &event.channel,
-            event: event.name.as_deref(),
-            data,
-            base64,
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct BatchOut<I: Iterator<Item: Serialize> + Clone> {
-    #[serde(serialize_with = "as_array")]
-    messages: I,
-    #[serde(serialize_with = "as_text")]
-    next: Id,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    gap: Option<u64>,
-    #[serde(skip_serializing_if = "Not::not")]
-    epoch_changed: bool,
-}
-
-#[derive(Serialize)]
-struct GapOut {
-    gap: u64,
-    #[serde(skip_serializing_if = "Not::not")]
-    epoch_changed: bool,
 }
 
 #[derive(Deserialize)]
@@ -288,53 +361,6 @@ struct GapIn {
     epoch_changed: bool,
 }
 
-/// Escapes in strings what a script element must not contain.
-struct ForScript;
-
-impl Formatter for ForScript {
-    fn write_string_fragment<W: io::Write + ?Sized>(
-        &mut self,
-        writer: &mut W,
-        fragment: &str,
-    ) -> io::Result<()> {
-        let mut rest = fragment;
-        while let Some(at) = rest.bytes().position(may_be_unfit) {
-            let (fit, more) = rest.split_at_checked(at).unwrap_or((rest, ""));
-            writer.write_all(fit.as_bytes())?;
-            let mut characters = more.chars();
-            match characters.next() {
-                Some(unfit) if UNFIT_FOR_SCRIPT.contains(&unfit) => {
-                    write!(writer, "\\u{:04x}", u32::from(unfit))?;
-                }
-                Some(fit) => writer.write_all(fit.encode_utf8(&mut [0; 4]).as_bytes())?,
-                None => {}
-            }
-            rest = characters.as_str();
-        }
-        writer.write_all(rest.as_bytes())
-    }
-}
-
-/// Whether a byte begins a character of [`UNFIT_FOR_SCRIPT`], or one of a few others.
-const fn may_be_unfit(byte: u8) -> bool {
-    matches!(byte, b'<' | b'>' | b'&' | 0xe2)
-}
-
-fn as_text<S: Serializer>(value: &impl Display, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(value)
-}
-
-fn as_base64<S: Serializer>(bytes: &Option<&[u8]>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(&Base64Display::new(bytes.unwrap_or_default(), &STANDARD))
-}
-
-fn as_array<S: Serializer>(
-    items: &(impl Iterator<Item: Serialize> + Clone),
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(items.clone())
-}
-
 /// What is wrong with JSON that a server sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum JsonError {
@@ -364,8 +390,8 @@ impl JsonError {
     ];
 }
 
-/// Characters that could end a script element, begin a comment in it, or end an old string.
-const UNFIT_FOR_SCRIPT: [char; 5] = ['<', '>', '&', '\u{2028}', '\u{2029}'];
+/// Bytes that names, id, time and channel seldom exceed, so that a buffer grows once.
+const MEMBERS_BYTES_USUAL: usize = 128;
 
 #[cfg(test)]
 mod tests;

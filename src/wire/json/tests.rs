@@ -174,8 +174,12 @@ proptest! {
             prop_assert_eq!(parse_message(&bytes), Ok(message(&event)));
         }
         let mut bytes = Vec::new();
+        encode_string(&text, Place::Line, &mut bytes);
+        prop_assert_eq!(bytes, serde_json::to_vec(&text).unwrap(), "as others escape it");
+        let mut bytes = Vec::new();
         encode_message_for_script(&event, &mut bytes);
         let written = String::from_utf8(bytes).unwrap();
-        prop_assert!(!written.contains(UNFIT_FOR_SCRIPT));
+        let unfit = ['<', '>', '&', '\u{2028}', '\u{2029}'];
+        prop_assert!(!written.contains(unfit));
     }
 }
