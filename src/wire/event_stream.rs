@@ -269,13 +269,15 @@ pub fn encode(
     if !is_line && !carries(data) {
         return Err(EventStreamError::DataHasCr);
     }
-    if id.is_some_and(has_line_end) {
-        return Err(EventStreamError::IdHasLineEnd);
+    if let Some(id) = id.filter(|id| !is_plain(id)) {
+        if has_line_end(id) {
+            return Err(EventStreamError::IdHasLineEnd);
+        }
+        if id.contains('\0') {
+            return Err(EventStreamError::IdHasNul);
+        }
     }
-    if id.is_some_and(|id| !is_plain(id) && id.contains('\0')) {
-        return Err(EventStreamError::IdHasNul);
-    }
-    if name.is_some_and(has_line_end) {
+    if name.is_some_and(|name| !is_plain(name) && has_line_end(name)) {
         return Err(EventStreamError::NameHasLineEnd);
     }
     let start = into.len();
@@ -336,7 +338,7 @@ fn encode_lines(field: &[u8], value: &str, into: &mut Vec<u8>) {
 }
 
 fn has_line_end(text: &str) -> bool {
-    !is_plain(text) && memchr2(CR, LF, text.as_bytes()).is_some()
+    memchr2(CR, LF, text.as_bytes()).is_some()
 }
 
 /// Whether no byte is as small as a line end, as in most texts. To find the least of all bytes
