@@ -27,6 +27,7 @@ use crate::wire::event_stream::{self, StreamEvent};
 use crate::wire::head::{Content, HeadError, Method, Scan, room};
 use crate::wire::span::untiled;
 use crate::wire::target::{Target, encode_segment};
+use crate::wire::utf8::{Checker, NotUtf8};
 use crate::wire::ws_frame::{FrameError, Role};
 use crate::wire::ws_message::{Assembler, Message, MessageError};
 use crate::wire::{json, response, ws_frame, ws_handshake};
@@ -143,6 +144,14 @@ pub fn ws_handshake(data: &[u8]) {
         }
         other => assert!(request.len() > HEAD_BYTES_FITTING, "{other:?}"),
     }
+}
+
+/// A text is what the standard library says of the whole of it, however it is cut, and what can
+/// become none is refused with its first wrong byte.
+pub fn utf8(data: &[u8]) {
+    check_text(data, [data].into_iter());
+    check_text(data, data.chunks(1));
+    check_text(data, pieces(data));
 }
 
 /// An event stream means the same however it is cut, and an event survives it.
@@ -330,6 +339,33 @@ impl Audience for Words {
         });
         Ok(())
     }
+}
+
+/// Checks a text in these pieces of it.
+fn check_text<'b>(data: &[u8], pieces: impl Iterator<Item = &'b [u8]>) {
+    let valid = str::from_utf8(data).map_or_else(|error| error.valid_up_to(), str::len);
+    let is_wrong = |end: &usize| {
+        let front = str::from_utf8(data.get(..*end).unwrap_or_default());
+        front.is_err_and(|error| error.error_len().is_some())
+    };
+    // Where the first wrong byte ends.
+    let wrong = (valid..=data.len()).find(is_wrong);
+    let (mut text, mut given) = (String::new(), 0);
+    let mut checker = Checker::default();
+    for piece in pieces {
+        given += piece.len();
+        let received = checker.receive(piece);
+        assert_eq!(received.is_err(), wrong.is_some_and(|wrong| wrong <= given), "{given}");
+        let Ok(whole) = received else {
+            assert_eq!(checker.receive(b"a"), Err(NotUtf8), "stays failed");
+            return;
+        };
+        text.extend(whole.character);
+        text.push_str(whole.text);
+        assert_eq!(text.len() + checker.kept_bytes(), given, "all is told, or kept");
+    }
+    assert_eq!(data.get(..valid), Some(text.as_bytes()));
+    assert_eq!(checker.is_whole(), valid == data.len());
 }
 
 /// The events, and whether all that came was taken.

@@ -26,6 +26,7 @@ const TARGETS: &[Target] = &[
     ("head", fuzz::head),
     ("json", fuzz::json),
     ("target", fuzz::target),
+    ("utf8", fuzz::utf8),
     ("ws_frame", fuzz::ws_frame),
     ("ws_handshake", fuzz::ws_handshake),
     ("ws_message", fuzz::ws_message),
