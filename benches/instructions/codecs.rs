@@ -24,9 +24,10 @@ use crate::{Case, Operation};
 
 /// Every case.
 pub(crate) const CASES: &[Case] = &[
-    Case::of("chunk, 4 KiB, encode", || encode(&filled(4 * KIB), chunked::encode)),
-    Case::of("chunk, 4 KiB, parse", parse_chunk),
-    Case::of("chunk, 64 B, encode", || encode(MESSAGE, chunked::encode)),
+    Case::of("chunk, 16 B, parse", || parse_chunk(16)),
+    Case::of("chunk, 4 KiB, encode", || encode(&filled(4 * KIB), encode_chunk)),
+    Case::of("chunk, 4 KiB, parse", || parse_chunk(4 * KIB)),
+    Case::of("chunk, 64 B, encode", || encode(MESSAGE, encode_chunk)),
     Case::of("event stream, 4 KiB of 64 lines, encode", || encode(&lines(), encode_event)),
     Case::of("event stream, 4 KiB, encode", || encode(&filled(4 * KIB), encode_event)),
     Case::of("event stream, 64 B, encode", || encode(MESSAGE, encode_event)),
@@ -34,6 +35,7 @@ pub(crate) const CASES: &[Case] = &[
     Case::of("frame, head, parse", parse_frame_head),
     Case::of("head, Chromium's, parse", || parse_head(CHROMIUM)),
     Case::of("head, curl's, parse", || parse_head(CURL)),
+    Case::of("head, of a handshake, parse", || parse_head(HANDSHAKE)),
     Case::of("json, 4 KiB of 64 lines, encode", || encode_json(&lines())),
     Case::of("json, 64 B, encode", || encode_json(MESSAGE)),
     Case::of("message, 16 KiB in four reads, parse", || parse_message(16 * KIB, 4 * KIB)),
@@ -48,23 +50,26 @@ pub(crate) const CASES: &[Case] = &[
 
 const KIB: usize = 1024;
 
-fn encode(text: &str, encode: fn(&[u8], &mut Vec<u8>)) -> Operation {
+fn encode(text: &str, encode: fn(&str, &mut Vec<u8>)) -> Operation {
     let text = text.to_owned();
     let mut into = Vec::with_capacity(2 * text.len() + 64);
     Box::new(move || {
         into.clear();
-        encode(black_box(text.as_bytes()), &mut into);
+        encode(black_box(&text), &mut into);
         black_box(&into);
     })
 }
 
-fn encode_event(data: &[u8], into: &mut Vec<u8>) {
-    let data = str::from_utf8(data).unwrap();
+fn encode_chunk(content: &str, into: &mut Vec<u8>) {
+    chunked::encode(content.as_bytes(), into);
+}
+
+fn encode_event(data: &str, into: &mut Vec<u8>) {
     event_stream::encode(Some("1763712345678-1"), None, data, into).unwrap();
 }
 
-fn encode_frame(payload: &[u8], into: &mut Vec<u8>) {
-    ws_frame::encode_frame(Opcode::Text, payload, into);
+fn encode_frame(payload: &str, into: &mut Vec<u8>) {
+    ws_frame::encode_frame(Opcode::Text, payload.as_bytes(), into);
 }
 
 fn encode_json(text: &str) -> Operation {
@@ -94,10 +99,10 @@ fn encode_response_head() -> Operation {
     })
 }
 
-fn parse_chunk() -> Operation {
+fn parse_chunk(bytes: usize) -> Operation {
     let mut chunk = Vec::new();
-    chunked::encode(filled(4 * KIB).as_bytes(), &mut chunk);
-    let mut content = Vec::with_capacity(4 * KIB);
+    chunked::encode(filled(bytes).as_bytes(), &mut chunk);
+    let mut content = Vec::with_capacity(bytes);
     Box::new(move || {
         content.clear();
         let mut body = Decoder::new(MESSAGE_BYTES_MAX as u64);
