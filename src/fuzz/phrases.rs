@@ -8,9 +8,10 @@ pub(super) fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// Whether somebody has said what asks for something that was measured.
+/// Whether somebody has said what asks for something that was measured, in escapes or not.
 pub(super) fn asks_for_figures(said: &[u8]) -> bool {
-    FIGURES.iter().any(|path| memchr::memmem::find(said, path).is_some())
+    let said: Vec<u8> = percent_encoding::percent_decode(said).collect();
+    FIGURES.iter().any(|path| memchr::memmem::find(&said, path).is_some())
 }
 
 /// Where statements, receipts and the inspector are asked for.
@@ -61,3 +62,15 @@ pub(super) const PHRASES: &[&str] = &[
      Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
      Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_asked_for_in_escapes_too() {
+        assert!(asks_for_figures(b"GET /ledger HTTP/1.1"));
+        assert!(asks_for_figures(b"GET /%6Cedger HTTP/1.1"));
+        assert!(!asks_for_figures(b"GET /livez HTTP/1.1"));
+    }
+}
