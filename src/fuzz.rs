@@ -363,6 +363,7 @@ fn check_text<'b>(data: &[u8], pieces: impl Iterator<Item = &'b [u8]>) {
         text.extend(whole.character);
         text.push_str(whole.text);
         assert_eq!(text.len() + checker.kept_bytes(), given, "all is told, or kept");
+        assert!(data.starts_with(text.as_bytes()), "what is told is what was given");
     }
     assert_eq!(data.get(..valid), Some(text.as_bytes()));
     assert_eq!(checker.is_whole(), valid == data.len());

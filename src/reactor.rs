@@ -414,7 +414,9 @@ impl Reactor {
         }
     }
 
-    /// Hears the kernel's last word on a connection, and closes its socket.
+    /// Hears the kernel's last word on a connection, and closes its socket. What the kernel does
+    /// behind that is told to nobody: our FIN, if it was not sent yet, what is acknowledged or sent
+    /// again late.
     fn close(&mut self, socket: TcpStream, owner: Owner, farewell: Farewell) {
         if ledger::ON {
             self.engine.book_for(owner, Syscall::Getsockopt);

@@ -2,7 +2,7 @@
 
 /// Appends a number in base 10.
 ///
-/// Wire: `1*DIGIT`. Clause: RFC 5234 §B.1.
+/// Wire: `1*DIGIT`. Clause: RFC 5234 §B.1. Cost: 1 to 20 bytes.
 pub(super) fn encode(number: u64, into: &mut Vec<u8>) {
     let mut digits = [b'0'; DIGITS_MAX];
     let mut rest = number;
@@ -20,7 +20,7 @@ pub(super) fn encode(number: u64, into: &mut Vec<u8>) {
 
 /// Appends a number in base 16, with small letters.
 ///
-/// Wire: `1*HEXDIG`. Clause: RFC 5234 §B.1.
+/// Wire: `1*HEXDIG`. Clause: RFC 5234 §B.1. Cost: 1 to 16 bytes.
 pub(super) fn encode_hex(number: u64, into: &mut Vec<u8>) {
     let mut shift = number.checked_ilog2().unwrap_or_default() / 4 * 4;
     loop {

@@ -6,6 +6,7 @@ use memchr::{memchr, memchr_iter, memchr2};
 
 use crate::cost::Bytes;
 use crate::id;
+use crate::wire::digits;
 use crate::wire::span::{Recorder, Silent};
 
 pub mod fields;
@@ -316,8 +317,9 @@ pub fn carries(data: &str) -> bool {
 /// ```
 pub fn encode_retry(ms: u64, into: &mut Vec<u8>) -> Bytes {
     let start = into.len();
-    encode_line(b"retry: ", &ms.to_string(), into);
-    into.push(LF);
+    into.extend_from_slice(b"retry: ");
+    digits::encode(ms, into);
+    into.extend_from_slice(b"\n\n");
     Bytes::control(into.len() - start)
 }
 

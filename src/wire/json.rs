@@ -390,7 +390,7 @@ impl JsonError {
     ];
 }
 
-/// Bytes that names, id, time and channel seldom exceed, so that a buffer grows once.
+/// Bytes that names, id, time and channel seldom exceed: a buffer grows once, but for escapes and base64.
 const MEMBERS_BYTES_USUAL: usize = 128;
 
 #[cfg(test)]
