@@ -50,7 +50,8 @@ impl Engine {
                 return Next::Keep;
             }
             // "A client that sends a "close" connection option MUST NOT send further requests on
-            // that connection" (RFC 9112 §9.6): nothing comes that an RST could answer.
+            // that connection" (RFC 9112 §9.6), nor does one that does not persist (§9.3):
+            // nothing comes that an RST could answer.
             State::Lingering { .. } if conn.asks_no_more => {
                 self.vanish(token.index, Farewell::Close);
                 return Next::Keep;

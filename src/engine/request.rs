@@ -246,6 +246,8 @@ impl Engine {
         self.online.enter(mech.kind());
         self.ledger.opened(mech.kind(), self.turn.now.at);
         conn.keep_alive = manner.keep_alive;
+        // Frames are no requests: none was promised away.
+        conn.asks_no_more &= subscription.kind != Kind::WebSocket;
         conn.unopened = u32::try_from(conn.queue.bytes()).unwrap_or(u32::MAX);
         self.ledger.caught_up(subscription.kind, &door.replay);
         let policy = subscription.slow.unwrap_or(self.policies.of(mech.kind()));

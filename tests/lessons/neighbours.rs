@@ -152,27 +152,32 @@ fn the_last_request_of_a_connection_is_told_so() {
 #[test]
 fn only_who_may_send_more_is_lingered_for() {
     let close = "Connection: close\r\n\r\n";
+    let upgrade = UPGRADE.replace("Connection: ", "Connection: close, ");
+    let goodbye = masked(0x88, &1000_u16.to_be_bytes());
     let asked = [
-        ("promised", format!("GET /livez HTTP/1.1\r\nHost: h\r\n{close}"), true),
-        ("of old", "GET /livez HTTP/1.0\r\n\r\n".to_owned(), true),
-        ("a stream", format!("HEAD /c/n/sse HTTP/1.1\r\nHost: h\r\n{close}"), true),
+        ("promised", format!("GET /livez HTTP/1.1\r\nHost: h\r\n{close}"), &b""[..], true),
+        ("of old", "GET /livez HTTP/1.0\r\n\r\n".to_owned(), b"", true),
+        ("a stream", format!("HEAD /c/n/sse HTTP/1.1\r\nHost: h\r\n{close}"), b"", true),
         (
             "content",
-            format!("POST /c/n HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n{close}x"),
+            format!("POST /c/n HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n{close}"),
+            b"x",
             false,
         ),
-        ("refused", format!("GET /livez HTTP/1.1\r\n{close}"), false),
+        ("refused", format!("GET /livez HTTP/1.1\r\n{close}"), b"", false),
         (
             "unread",
             format!("POST /livez HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n{close}"),
+            b"",
             false,
         ),
+        ("upgraded", format!("GET /c/n/ws HTTP/1.1\r\nHost: h\r\n{upgrade}\r\n"), &goodbye, false),
     ];
     let mut world = World::new();
-    for (name, request, is_gone) in asked {
+    for (name, head, behind, is_gone) in asked {
         world.enter(name);
         world.narrow(name, 10);
-        world.tell(name, &request);
+        world.tell(name, [head.as_bytes(), behind].concat());
         assert!(world.conn(name).is_some(), "{name}: all that was said leaves first");
         world.widen(name, usize::MAX);
         assert!(!answers(world.said(name)).is_empty(), "{name}");
