@@ -122,7 +122,7 @@ impl Admission {
         }
         self.attempts -= 1;
         match idlest {
-            _ if connections < self.connections_max => Step::Accept,
+            _ if self.has_room(connections) => Step::Accept,
             Some(token) => Step::Replace(token),
             None => {
                 self.state = State::Full;
@@ -173,6 +173,11 @@ impl Admission {
     /// Whether the loop must not sleep, for somebody may wait.
     pub fn is_ready(&self) -> bool {
         self.state == State::Ready
+    }
+
+    /// Whether there are fewer connections than there may be.
+    pub const fn has_room(&self, connections: usize) -> bool {
+        connections < self.connections_max
     }
 
     /// Whether there are more connections than there may be: other loops have let in some, too.

@@ -2,7 +2,7 @@
 //!
 //! A loop that is alone has one of its own. Nothing here is looked at for a delivery.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::admission::{AddressFull, AddressKey, Addresses, PeerAddress, PublishRateExceeded};
@@ -19,8 +19,8 @@ pub struct Commons {
     viewers: [Arc<Tally>; 2],
     /// Connections that count among those that there may be.
     connections: AtomicUsize,
-    /// Whether somebody waits at a loop where nobody is idle.
-    is_waited: AtomicBool,
+    /// Loops at which somebody waits while nobody is idle there, a bit for each.
+    waits: AtomicU64,
     /// Sessions of the chat so far.
     sessions: AtomicU64,
     /// Where everybody comes from, if what an address may is bounded.
@@ -46,31 +46,40 @@ impl Commons {
 
     /// Connections that there are.
     pub fn connections(&self) -> usize {
-        self.connections.load(Ordering::Relaxed)
+        self.connections.load(Ordering::Acquire)
     }
 
     /// A loop that had so many connections has so many now.
     pub fn recount(&self, before: usize, now: usize) {
         if now >= before {
-            self.connections.fetch_add(now - before, Ordering::Relaxed);
+            // Behind the word that nobody waits: who sees no room left knows who has taken it.
+            self.connections.fetch_add(now - before, Ordering::Release);
         } else {
-            self.connections.fetch_sub(before - now, Ordering::Relaxed);
+            self.connections.fetch_sub(before - now, Ordering::Release);
         }
     }
 
-    /// Somebody waits at a loop where nobody is idle: whoever is on another gives way.
-    pub fn wait(&self) {
-        self.is_waited.store(true, Ordering::Relaxed);
+    /// Somebody waits at this loop, and nobody is idle there: whoever is on another gives way.
+    pub fn wait(&self, number: usize) {
+        self.waits.fetch_or(1 << number, Ordering::Relaxed);
     }
 
-    /// Whether somebody does.
+    /// Nobody waits at this loop any more, before whoever did is counted.
+    pub fn stop_waiting(&self, number: usize) {
+        if self.waits.load(Ordering::Relaxed) & (1 << number) != 0 {
+            self.waits.fetch_and(!(1 << number), Ordering::Relaxed);
+        }
+    }
+
+    /// Whether somebody waits at any loop.
     pub fn is_waited(&self) -> bool {
-        self.is_waited.load(Ordering::Relaxed)
+        self.waits.load(Ordering::Relaxed) != 0
     }
 
-    /// One has given way: whether another loop has not been faster.
+    /// One gives way, for one loop that waits: whether other loops have not been faster.
     pub fn take_wait(&self) -> bool {
-        self.is_waited.swap(false, Ordering::Relaxed)
+        let but_one = |waits: u64| Some(waits & waits.checked_sub(1)?);
+        self.waits.fetch_update(Ordering::Relaxed, Ordering::Relaxed, but_one).is_ok()
     }
 
     /// The number of a new session of the chat.

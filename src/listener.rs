@@ -9,7 +9,7 @@ use mio::net::{TcpListener, TcpStream};
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 
 use crate::cost::{Calls, Syscall};
-use crate::limits;
+use crate::{limits, sys};
 
 /// A listener, and a descriptor held in reserve for the day when there is none left.
 #[derive(Debug)]
@@ -120,6 +120,12 @@ impl Listener {
         }
     }
 
+    /// Whether somebody waits; somebody may where the kernel does not say.
+    pub fn has_waiting(&mut self) -> bool {
+        self.calls.book(Syscall::Getsockopt);
+        sys::waiting(&self.socket).is_none_or(|count| count > 0)
+    }
+
     fn accept_once(&mut self) -> Accepted {
         let accepted = self.socket.accept();
         if accepted.is_err() {
@@ -205,6 +211,16 @@ mod tests {
         let read = std::io::Read::read(&mut &stream, &mut [0; 1]);
         assert!(read.is_err_and(|error| error.kind() == ErrorKind::WouldBlock));
         assert!(matches!(listener.accept(), Accepted::Drained));
+    }
+
+    #[test]
+    fn who_waits_is_known_before_they_are_accepted() {
+        let mut listener = Listener::bind(([127, 0, 0, 1], 0).into()).unwrap();
+        assert!(!listener.has_waiting());
+        let _client = std::net::TcpStream::connect(listener.address().unwrap()).unwrap();
+        assert!(listener.has_waiting());
+        assert!(matches!(listener.accept(), Accepted::Stream(..)));
+        assert!(!listener.has_waiting());
     }
 
     #[test]

@@ -26,7 +26,6 @@ use crate::board::Member;
 use crate::clock::{Instant, Now};
 use crate::cost::{Owner, Syscall};
 use crate::engine::{Config, Engine, Farewell, Next};
-use crate::fault::Fault;
 use crate::id::Token;
 use crate::keyring::Keyring;
 use crate::ledger;
@@ -195,10 +194,8 @@ impl Reactor {
         if self.engine.take_idled() {
             self.admission.idled();
         }
-        if let Some(token) = self.engine.idlest_for_others() {
-            self.engine.give_up(token, Fault::GaveWay);
-        }
         self.sweep();
+        self.make_room();
         self.call_others();
         self.engine.pause();
         Ok(())

@@ -77,6 +77,14 @@ pub fn peer(socket: &TcpStream) -> Peer {
     }
 }
 
+/// How many wait to be accepted by a listener, if this kernel says so: of a listener,
+/// `tcpi_unacked` is how long its backlog is, and `tcpi_sacked` how long it may be.
+pub fn waiting(listener: &impl AsRawFd) -> Option<u64> {
+    let mut info = [0; INFO_BYTES];
+    fill(listener.as_raw_fd(), libc::IPPROTO_TCP, libc::TCP_INFO, &mut info).ok()?;
+    (u32_at(&info, INFO_SACKED) > 0).then(|| u32_at(&info, INFO_UNACKED))
+}
+
 /// Fills `value` with an option: all of it, or as much as this kernel has.
 fn fill(fd: RawFd, level: i32, name: i32, value: &mut [u8]) -> io::Result<()> {
     let mut length = libc::socklen_t::try_from(value.len()).map_err(io::Error::other)?;
@@ -230,6 +238,8 @@ fn book(entry: impl FnOnce(&mut Heap)) {
 
 // Where the counters stand in `struct tcp_info` (linux/tcp.h), which only grows at its end; the
 // ones from `INFO_BYTES_SENT` on since Linux 4.19.
+const INFO_UNACKED: usize = 24;
+const INFO_SACKED: usize = 28;
 const INFO_RTT: usize = 68;
 const INFO_TOTAL_RETRANS: usize = 100;
 const INFO_BYTES_ACKED: usize = 120;

@@ -1,7 +1,7 @@
 //! Who comes, from where, what an address may, and who must make room.
 
 use super::{Engine, Farewell};
-use crate::admission::PeerAddress;
+use crate::admission::{Admission, PeerAddress};
 use crate::answer::{Answer, Manner};
 use crate::clock::Instant;
 use crate::conn::State;
@@ -94,13 +94,18 @@ impl Engine {
 
     /// Somebody waits who cannot be let in, and nobody is idle here: perhaps on another loop.
     pub fn await_room(&mut self) {
-        self.commons.wait();
+        self.commons.wait(self.number());
         self.call_loops(u64::MAX);
     }
 
-    /// Who gives way to somebody who waits at another loop.
-    pub fn idlest_for_others(&mut self) -> Option<Token> {
-        if !self.commons.is_waited() {
+    /// Whoever waited here has room, or does not wait: nobody needs to give way.
+    pub fn stop_waiting(&mut self) {
+        self.commons.stop_waiting(self.number());
+    }
+
+    /// Who gives way to somebody who waits at another loop, as long as there is no room.
+    pub fn idlest_for_others(&mut self, admission: &Admission) -> Option<Token> {
+        if !self.commons.is_waited() || admission.has_room(self.admitted()) {
             return None;
         }
         self.idlest().filter(|_| self.commons.take_wait())
@@ -131,6 +136,11 @@ impl Engine {
                 self.timers.shrink();
             }
         }
+    }
+
+    /// Which of the loops it is.
+    fn number(&self) -> usize {
+        self.hub.seat().map_or(0, |seat| seat.number().0)
     }
 
     fn idle_since(&self, token: Token) -> Option<Instant> {

@@ -29,11 +29,11 @@ impl Reactor {
                 Step::Accept => None,
                 Step::Replace(token) => Some(token),
                 Step::Rest if self.admission.is_full() && self.is_one_of_several() => {
-                    self.engine.await_room();
-                    return self.admission.starved();
+                    return self.await_room();
                 }
                 Step::Rest => return,
             };
+            self.engine.stop_waiting();
             let Some(listener) = &mut self.listener else { return self.admission.drained() };
             let accepted = listener.accept();
             self.engine.book_all(Owner::Loop, &listener.take_calls());
@@ -47,6 +47,27 @@ impl Reactor {
                 },
                 Accepted::Starved => self.admission.starved(),
             }
+        }
+    }
+
+    /// Nobody here gives way: somebody on another loop has to, if anybody waits.
+    fn await_room(&mut self) {
+        let Some(listener) = &mut self.listener else { return self.admission.drained() };
+        let is_awaited = listener.has_waiting();
+        self.engine.book_all(Owner::Loop, &listener.take_calls());
+        if !is_awaited {
+            // Who came in last was the last: the next one is an event.
+            self.engine.stop_waiting();
+            return self.admission.drained();
+        }
+        self.engine.await_room();
+        self.admission.starved();
+    }
+
+    /// Has somebody idle give way to who waits at another loop; who has left has made room already.
+    pub(super) fn make_room(&mut self) {
+        if let Some(token) = self.engine.idlest_for_others(&self.admission) {
+            self.give_way(token);
         }
     }
 

@@ -81,6 +81,7 @@ impl Reactor {
             self.engine.book_for(Owner::Loop, Syscall::Close);
         }
         self.admission.drained();
+        self.engine.stop_waiting();
         self.engine.drain();
         self.leaving = Some(now.after(self.engine.drain_us_max()));
     }

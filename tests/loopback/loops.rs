@@ -269,6 +269,25 @@ fn who_is_idle_on_one_loop_gives_way_to_who_comes_to_another() {
 }
 
 #[test]
+fn nobody_gives_way_to_who_has_got_in() {
+    let several = Several::bounded(2, Limits { connections_max: 2, ..Limits::default() });
+    let mut streams: Vec<Peer> = (0..2).map(|_| Peer::connect(several.address)).collect();
+    for peer in &mut streams {
+        peer.get("/c/full/sse");
+        peer.until(b"\r\n\r\n");
+    }
+    let mut waiting = Peer::connect(several.address);
+    waiting.get("/livez");
+    waiting.hears_nothing_for(Duration::from_millis(200));
+    drop(streams.pop());
+    assert_eq!(waiting.response().text(), "ok\n");
+    for _ in 0..3 {
+        assert_eq!(waiting.ask("/livez").text(), "ok\n");
+    }
+    several.end();
+}
+
+#[test]
 fn loops_share_their_address_with_no_other_server() {
     let several = Several::start(2);
     for count in [1, 2] {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use pushscope::admission::Admission;
 use pushscope::clock::{Instant, Now, SECOND_US};
 use pushscope::event::Payload;
 use pushscope::id::Kind;
@@ -64,6 +65,28 @@ fn who_publishes_hears_first_what_was_said_before() {
             .collect();
         assert_eq!(heard, [1, 2, 3, 4], "loop {}", seat.number().0);
     }
+}
+
+#[test]
+fn as_many_give_way_as_wait_and_only_while_there_is_no_room() {
+    let mut town = Town::of(3);
+    let [here, there, beyond] = &mut town.worlds[..] else { panic!() };
+    let (full, roomy) = (Admission::new(2), Admission::new(3));
+    for name in ["a", "b"] {
+        here.tell(name, "GET /livez HTTP/1.1\r\nHost: h\r\n\r\n");
+    }
+    let longest = Some(here.token("a"));
+    assert_eq!(here.engine.idlest_for_others(&full), None, "nobody waits");
+    there.engine.await_room();
+    beyond.engine.await_room();
+    there.engine.await_room();
+    assert_eq!(here.engine.idlest_for_others(&roomy), None, "whoever waits may come in");
+    assert_eq!([(); 3].map(|()| here.engine.idlest_for_others(&full)), [longest, longest, None]);
+    there.engine.await_room();
+    beyond.engine.await_room();
+    there.engine.stop_waiting();
+    there.engine.stop_waiting();
+    assert_eq!([(); 2].map(|()| here.engine.idlest_for_others(&full)), [longest, None]);
 }
 
 #[test]
