@@ -65,10 +65,10 @@ impl Api<'_> {
                 self.publish(&channel, text(&message)).map(|_| self.success(manner))
             }
             Call::Payback(order) => self.pay_back(&order).map(|()| self.success(manner)),
-            Call::Info(channel) => Ok(self.info(&channel, manner)),
+            Call::Info(channel) => self.info(&channel, manner),
             // Telling the subscribers is the engine's part.
             Call::Delete(channel) => self.delete(&channel, manner),
-            Call::Count(channel) => Ok(self.count(&channel, manner)),
+            Call::Count(channel) => self.count(&channel, manner),
             Call::MarkRead(channel, upto) => self.mark_read(&channel, upto, manner),
             Call::Received(channel) => {
                 Ok(manner.json(200, self.date, &self.hub.received().of(&channel)))
@@ -84,7 +84,7 @@ impl Api<'_> {
     }
 
     fn envelopes(&mut self, channel: &str, id: Id, manner: &Manner) -> Result<Answer, Fault> {
-        let key = self.hub.known(channel, self.now).ok_or(Fault::ChannelUnknown)?;
+        let key = self.hub.known(channel, self.now)?.ok_or(Fault::ChannelUnknown)?;
         let before = Since::Id(Id { offset: id.offset.saturating_sub(1), ..id });
         let batch = self.hub.replay(key, before, self.now).ok_or(Fault::ChannelUnknown)?;
         let event = batch.events.first().filter(|event| event.id == id);
@@ -121,8 +121,8 @@ impl Api<'_> {
         manner.whole(200, self.date, TEXT, b"success")
     }
 
-    fn info(&mut self, channel: &str, manner: &Manner) -> Answer {
-        let key = self.hub.known(channel, self.now);
+    fn info(&mut self, channel: &str, manner: &Manner) -> Result<Answer, Fault> {
+        let key = self.hub.known(channel, self.now)?;
         let found = key.and_then(|key| self.hub.channel(key));
         let id = |offset: Option<u64>| {
             let epoch = found.map(|found| found.log().cursor().epoch);
@@ -140,23 +140,23 @@ impl Api<'_> {
             "unread": found.map_or(0, |found| found.unread()),
             "received": self.hub.received().of(channel).len(),
         });
-        manner.json(200, self.date, &answer)
+        Ok(manner.json(200, self.date, &answer))
     }
 
     fn delete(&mut self, channel: &str, manner: &Manner) -> Result<Answer, Fault> {
-        let key = self.hub.known(channel, self.now).ok_or(Fault::ChannelUnknown)?;
+        let key = self.hub.known(channel, self.now)?.ok_or(Fault::ChannelUnknown)?;
         self.hub.delete(key, self.now)?;
         Ok(manner.json(200, self.date, &json!({ "channel": channel, "deleted": true })))
     }
 
-    fn count(&mut self, channel: &str, manner: &Manner) -> Answer {
-        let key = self.hub.known(channel, self.now);
+    fn count(&mut self, channel: &str, manner: &Manner) -> Result<Answer, Fault> {
+        let key = self.hub.known(channel, self.now)?;
         let found = key.and_then(|key| self.hub.channel(key));
-        self.counted(found.map_or(0, |found| found.unread()), manner)
+        Ok(self.counted(found.map_or(0, |found| found.unread()), manner))
     }
 
     fn mark_read(&mut self, channel: &str, upto: Upto, manner: &Manner) -> Result<Answer, Fault> {
-        let unread = match self.hub.known(channel, self.now) {
+        let unread = match self.hub.known(channel, self.now)? {
             Some(key) => self.hub.mark_read(key, upto, self.now)?,
             None => 0,
         };

@@ -246,12 +246,15 @@ impl Hub {
     }
 
     /// The channel of that name, if anybody has named it before, to whichever loop.
-    pub fn known(&mut self, name: &str, now: Now) -> Option<ChannelKey> {
+    ///
+    /// # Errors
+    /// There is one elsewhere, and no room for a replica of it here.
+    pub fn known(&mut self, name: &str, now: Now) -> Result<Option<ChannelKey>, HubError> {
         let found = self.find(name);
         if found.is_none() && self.seat.as_ref().is_some_and(|seat| seat.knows(name)) {
-            return self.make(name, now).ok();
+            return self.make(name, now).map(Some);
         }
-        found
+        Ok(found)
     }
 
     /// The channel in which viewers are told what others say and hear, or also what they do

@@ -6,8 +6,9 @@ use pushscope::admission::Admission;
 use pushscope::clock::{Instant, Now, SECOND_US};
 use pushscope::event::Payload;
 use pushscope::id::Kind;
+use pushscope::limits::{self, Limits};
+use pushscope::order;
 use pushscope::order::News;
-use pushscope::{limits, order};
 
 use crate::support::{Client, frames, masked};
 use crate::town::Town;
@@ -87,6 +88,23 @@ fn as_many_give_way_as_wait_and_only_while_there_is_no_room() {
     there.engine.stop_waiting();
     there.engine.stop_waiting();
     assert_eq!([(); 2].map(|()| here.engine.idlest_for_others(&full)), [longest, None]);
+}
+
+#[test]
+fn a_channel_for_which_there_is_no_room_here_is_not_unknown() {
+    let mut town = Town::with(2, Limits { channels_max: 1, ..Limits::default() });
+    let [here, there] = &mut town.worlds[..] else { panic!() };
+    // Whoever listens keeps the only place of the one loop, and of the other.
+    Client::open(here, Kind::Sse, "here", "");
+    Client::open(there, Kind::Sse, "there", "");
+    let full = (503, "channels_full".to_owned());
+    for request in ["DELETE /c/there", "GET /c/there", "GET /message/count/there"] {
+        let answer = here.ask(format!("{request} HTTP/1.1\r\nHost: h\r\n\r\n"));
+        assert_eq!((answer.status, answer.reason()), full, "{request}");
+    }
+    let answer = here.post("/message/read/there", "", b"");
+    assert_eq!((answer.status, answer.reason()), full);
+    assert_eq!(there.get("/c/there").json()["subscribers"]["sse"], 1);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use pushscope::clock::{Instant, Now, SECOND_US};
 use pushscope::engine::{Config, Engine};
 use pushscope::id::{Id, Kind};
 use pushscope::ledger::meter::Gauge;
+use pushscope::limits::Limits;
 
 use crate::support::{Client, Seen, World};
 
@@ -51,10 +52,16 @@ impl Town {
 
     /// So many loops.
     pub(crate) fn of(count: usize) -> Self {
+        Self::with(count, Limits::default())
+    }
+
+    /// So many loops with these bounds.
+    pub(crate) fn with(count: usize, limits: Limits) -> Self {
         let now = Now { at: Instant::from_us(0), unix_us: 1_700_000_000 * SECOND_US };
         let worlds = board::members(count, now.unix_ms()).into_iter().map(|member| {
             let mut world = World::new();
-            world.engine = Engine::seated(Config::default(), now, Gauge::STILL, Some(member));
+            let config = Config { limits, ..Config::default() };
+            world.engine = Engine::seated(config, now, Gauge::STILL, Some(member));
             world
         });
         let worlds = worlds.collect();
