@@ -140,7 +140,7 @@ impl Tally {
 
 /// A loop's share of a tally. It is told once a turn: a line of memory that all loops write for
 /// every poll that they answer would be waited for each time.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Share {
     own: Census,
     told: Census,
@@ -182,6 +182,26 @@ impl Share {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn shares_add_up_whether_they_were_told_or_not() {
+        let (tally, mut one, mut other) = (Tally::default(), Share::default(), Share::default());
+        one.enter(Kind::Sse);
+        one.enter(Kind::Sse);
+        other.enter(Kind::Sse);
+        assert_eq!([one.all(&tally), other.all(&tally)].map(|all| all.total()), [2, 1]);
+        one.tell(&tally);
+        other.tell(&tally);
+        assert_eq!([one.all(&tally), other.all(&tally), tally.census()], [tally.census(); 3]);
+        assert_eq!(tally.census().total(), 3);
+        // Below what was told: the tally is told the difference.
+        one.leave(Kind::Sse);
+        one.leave(Kind::Sse);
+        assert_eq!((one.all(&tally).total(), other.all(&tally).total()), (1, 3));
+        one.tell(&tally);
+        one.tell(&tally);
+        assert_eq!((tally.census(), one.own().total()), (other.own(), 0));
+    }
 
     #[test]
     fn where_nothing_is_bounded_nothing_is_counted() {
