@@ -248,7 +248,7 @@ fn an_address_has_as_many_connections_as_it_may() {
 #[test]
 fn at_the_cap_who_is_refused_makes_nobody_give_way() {
     let bounds = ["--connections-max", "3", "--connections-per-address-max", "3"];
-    // One loop: on another than theirs nobody could give way, and whoever came would wait.
+    // One loop: for who waits at another, somebody gives way before it is known whence they come.
     let process = Process::serve(&[&bounds[..], &["--reactors", "1"]].concat());
     let mut inside: Vec<Peer> = (0..3).map(|_| kept(&process)).collect();
     for _ in 0..10 {
