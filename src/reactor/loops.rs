@@ -105,6 +105,8 @@ impl Loops {
                 }
             }
             ended = ended.and(kept(first.run(), &handles));
+            // Its place goes with it: nobody is to wait until it has heard what it will not hear.
+            drop(first);
             for thread in threads {
                 let joined = thread.join();
                 ended = ended.and(joined.unwrap_or_else(|_| Err(io::Error::other("a loop broke"))));
