@@ -397,8 +397,13 @@ impl Engine {
     }
 
     /// Whether so much was handed over that it should leave before more is read: asks once.
-    pub const fn take_crowded(&mut self) -> bool {
-        std::mem::replace(&mut self.crowded, false)
+    pub fn take_crowded(&mut self) -> bool {
+        let crowded = std::mem::replace(&mut self.crowded, false);
+        if crowded {
+            // What leaves now may tell somebody that it is connected.
+            self.tell_counts();
+        }
+        crowded
     }
 
     /// Whether a connection has fallen idle, and could give way to a new one: asks once.
