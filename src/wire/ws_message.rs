@@ -280,9 +280,12 @@ impl Unfinished {
                 self.control.get_or_insert_default().append(payload, frame.key);
             }
             Content::Nothing => {}
-            Content::Text(text) => text.append(payload, frame.key, keep)?,
+            Content::Text(text) => text.append(frame, payload, keep)?,
             Content::Binary(_) if keep == Keep::Nothing => {}
-            Content::Binary(bytes) => append_unmasked(payload, frame.key, bytes),
+            Content::Binary(bytes) => {
+                bytes.reserve_exact(frame.room(payload.len(), bytes.capacity()));
+                append_unmasked(payload, frame.key, bytes);
+            }
         }
         Ok(())
     }
@@ -391,6 +394,12 @@ impl Frame {
         } else {
             Bytes::wrapped(head + payload, payload)
         }
+    }
+
+    /// For how many bytes to make room behind those that are there, of which these have come: not
+    /// beyond the frame's end, nor for much more than has come, whatever its head promises.
+    fn room(&self, come: usize, capacity: usize) -> usize {
+        come + self.left.min(capacity)
     }
 }
 

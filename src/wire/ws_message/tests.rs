@@ -194,6 +194,27 @@ fn nothing_is_kept_for_what_is_only_announced() {
     assert!(assembler.unfinished.is_some_and(|unfinished| unfinished.content.len() == 0));
 }
 
+/// A buffer of twice the length is a page fault for each of its pages, message by message.
+#[test]
+fn what_comes_in_two_reads_has_room_for_itself_and_little_more() {
+    const LENGTH: usize = 64 * 1024;
+    for (opcode, payload) in
+        [(Opcode::Binary, "a".repeat(LENGTH)), (Opcode::Text, "é".repeat(LENGTH / 2))]
+    {
+        let wire = frame(true, opcode, payload.as_bytes(), Role::Client);
+        let (first, last) = wire.split_at(wire.len() - 101);
+        let mut assembler = Assembler::new(Role::Client);
+        assembler.receive(first, LENGTH).unwrap();
+        let message = assembler.receive(last, LENGTH).unwrap().message;
+        let capacity = match message {
+            Some(Message::Text(text)) => text.capacity(),
+            Some(Message::Binary(bytes)) => bytes.capacity(),
+            other => panic!("{other:?}"),
+        };
+        assert!((LENGTH..LENGTH + 8).contains(&capacity), "{capacity} bytes");
+    }
+}
+
 #[test]
 fn an_idle_assembler_owns_no_heap() {
     let mut assembler = Assembler::new(Role::Server);

@@ -1,6 +1,6 @@
 //! The payload of a text message, as it comes.
 
-use super::{Keep, MessageError, PIECE_BYTES, UNMASKED, append_unmasked};
+use super::{Frame, Keep, MessageError, PIECE_BYTES, UNMASKED, append_unmasked};
 use crate::wire::utf8::Checker;
 
 /// Text that arrives in pieces; each byte is validated once, as it comes.
@@ -21,24 +21,28 @@ impl Text {
         self.valid.capacity()
     }
 
-    /// Appends a part of a frame's payload, of which `key` unmasks the first byte first.
+    /// Appends a part of a frame's payload.
     ///
     /// A `String` takes only what is already known to be UTF-8, so pieces are unmasked and
     /// validated beside it; going over the whole message again at its end would cost more.
     pub(super) fn append(
         &mut self,
+        frame: &Frame,
         payload: &[u8],
-        key: [u8; 4],
         keep: Keep,
     ) -> Result<(), MessageError> {
-        if key == UNMASKED {
+        if keep == Keep::Messages {
+            let come = self.checker.kept_bytes() + payload.len();
+            self.valid.reserve_exact(frame.room(come, self.valid.capacity()));
+        }
+        if frame.key == UNMASKED {
             return self.take(payload, keep);
         }
         let mut piece = Vec::with_capacity(payload.len().min(PIECE_BYTES));
         // As pieces are whole words, the key begins anew with each of them.
         for masked in payload.chunks(PIECE_BYTES) {
             piece.clear();
-            append_unmasked(masked, key, &mut piece);
+            append_unmasked(masked, frame.key, &mut piece);
             self.take(&piece, keep)?;
         }
         Ok(())
