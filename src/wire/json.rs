@@ -390,7 +390,8 @@ impl JsonError {
     ];
 }
 
-/// Bytes that names, id, time and channel seldom exceed: a buffer grows once, but for escapes and base64.
+/// Bytes that names, id, time and channel seldom exceed: a buffer grows once, but for escapes and
+/// base64.
 const MEMBERS_BYTES_USUAL: usize = 128;
 
 #[cfg(test)]

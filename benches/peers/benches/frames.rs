@@ -17,11 +17,11 @@
 //! cargo bench --manifest-path benches/peers/Cargo.toml
 //! ```
 //!
-//! Found, in one run: a text of 16 bytes is read in 113 ns (tungstenite 77, fastwebsockets 112), one
-//! of 4 KiB in 0.75 µs (0.77, 0.47), one of 64 KiB in 10.5 µs (11.8, 5.2). That took 32 µs when it
-//! lay across two reads: it was put together in a buffer that grew to twice its length, whose pages
-//! the kernel cleared for each message. Now it has room up to its frame's end. To write is the same
-//! work for all: 12 ns, 99 ns and 1.8 µs (11 and 7, 103 and 92, 1.9 and 1.7). A frame's
+//! Found, in one run: a text of 16 bytes is read in 113 ns (tungstenite 77, fastwebsockets 112),
+//! one of 4 KiB in 0.75 µs (0.77, 0.47), one of 64 KiB in 10.5 µs (11.8, 5.2). That took 32 µs when
+//! it lay across two reads: it was put together in a buffer that grew to twice its length, whose
+//! pages the kernel cleared for each message. Now it has room up to its frame's end. To write is
+//! the same work for all: 12 ns, 99 ns and 1.8 µs (11 and 7, 103 and 92, 1.9 and 1.7). A frame's
 //! head takes 7 ns (14 with tungstenite).
 #![allow(missing_docs, reason = "criterion's macros define items without")]
 #![allow(clippy::unwrap_used, reason = "a bench that cannot run must stop")]
