@@ -8,10 +8,11 @@
 //! ```
 //!
 //! Found: it does not. By instructions (`benches/count`) a ping and a message to one cost the same
-//! with 10 idle and with 10,000; a poll, a park and a connection 3 to 4 % more, for a deadline finds
-//! its place among the others'. By the clock, in one run, a short poll took 2.7 µs with 1,000 and 2.0
-//! with 100,000, a park 3.6 and 3.3, a connection 2.9 and 3.2: the run's noise. Pings that each come
-//! on another connection take a quarter more with 100,000, whose memory the cache does not hold.
+//! with 10 idle and with 10,000; a poll, a park and a connection 3 to 4 % more, for a deadline
+//! finds its place among the others'. By the clock, in one run, a short poll took 2.7 µs with 1,000
+//! and 2.0 with 100,000, a park 3.6 and 3.3, a connection 2.9 and 3.2: the run's noise. Pings that
+//! each come on another connection take a quarter more with 100,000, whose memory the cache does
+//! not hold.
 #![allow(missing_docs, reason = "criterion's macros define items without")]
 #![allow(clippy::unwrap_used, reason = "a bench that cannot run must stop")]
 
