@@ -32,9 +32,12 @@ pub(super) fn kind_of(phrase: &str) -> Option<Kind> {
 /// Checks all that a connection was told whose first request was such a one; returns where in the
 /// log it stands, if it is known.
 pub(super) fn check(kind: Kind, heard: &[u8], known: &mut Known) -> Option<Id> {
-    let mut at: Option<Id> = None;
+    let (mut at, mut is_over) = (None, false);
     for said in said(kind, heard)? {
+        assert!(!is_over, "something comes behind the end");
         match said {
+            // It comes back with its cursor: nothing more is owed to it here.
+            Said::End => is_over = true,
             Said::Next(id) => {
                 assert!(at.is_none_or(|at| at == id), "it stands at {at:?}, and is told {id:?}");
                 at = Some(id);
@@ -51,7 +54,7 @@ pub(super) fn check(kind: Kind, heard: &[u8], known: &mut Known) -> Option<Id> {
             }
         }
     }
-    at
+    at.filter(|_| !is_over)
 }
 
 /// What a subscriber is told of the log.
@@ -62,6 +65,8 @@ enum Said {
     Gap(Gap),
     /// The next one.
     Message(Id, Payload),
+    /// That nothing more comes, before the connection ends: a Close frame.
+    End,
 }
 
 /// What was told, unless it was no subscription.
@@ -112,6 +117,7 @@ fn said_by_frames(stream: &[u8]) -> Vec<Said> {
         rest = rest.get(received.taken..).unwrap_or_default();
         match received.message {
             Some(Message::Text(text)) => said.extend(said_in_json(text.as_bytes())),
+            Some(Message::Close(_)) => said.push(Said::End),
             Some(_) => {}
             None => break,
         }
