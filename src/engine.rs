@@ -362,18 +362,7 @@ impl Engine {
     pub fn settle(&mut self) {
         self.hear();
         self.answer_inquiries();
-        self.tell_viewers();
-        self.feed_hungry();
-        loop {
-            while let Some(key) = self.hub.next_dirty() {
-                if self.hub.is_dirty(key) {
-                    self.deliver(key);
-                }
-            }
-            self.end_deleted();
-            let Some(token) = self.ready.pop() else { break };
-            self.receive(token, &[]);
-        }
+        self.hand_over();
         self.enter_loop();
         self.tell_counts();
         while let Some((key, at)) = self.hub.next_unarmed(self.turn.now) {
@@ -388,6 +377,22 @@ impl Engine {
                 Waiter::Channel(key) => hub.awaits(key, at),
                 Waiter::Inquiry | Waiter::Viewers => true,
             });
+        }
+    }
+
+    /// Hands over what was published, and parses on what had to wait for it.
+    fn hand_over(&mut self) {
+        self.tell_viewers();
+        self.feed_hungry();
+        loop {
+            while let Some(key) = self.hub.next_dirty() {
+                if self.hub.is_dirty(key) {
+                    self.deliver(key);
+                }
+            }
+            self.end_deleted();
+            let Some(token) = self.ready.pop() else { break };
+            self.receive(token, &[]);
         }
     }
 

@@ -234,7 +234,9 @@ impl Engine {
     /// The server is about to leave: every mechanism says goodbye, everybody else is closed as
     /// soon as what they asked for is answered.
     pub fn drain(&mut self) {
-        self.settle();
+        // Whoever asks waits for the end of the turn: the kernel is asked right before.
+        self.hear();
+        self.hand_over();
         self.mode = Mode::Draining;
         let all: Vec<u32> =
             self.conns.iter().filter_map(|(index, _)| u32::try_from(index).ok()).collect();
@@ -244,7 +246,7 @@ impl Engine {
             match &mut conn.state {
                 // RFC 9112 §9.6: the last answer of a connection says that it is the last.
                 State::Body(incoming) => incoming.manner.keep_alive = false,
-                // It was asked behind the end of the turn, and is answered in the next one.
+                // It is answered at the end of the turn, or of one to come.
                 State::Asking(asked) => asked.manner.keep_alive = false,
                 State::Mech(_) => {
                     let newest = self.newest(index);

@@ -1,7 +1,10 @@
 //! Obligations about the end: of the server, of a channel.
 
+use pushscope::cost::Kernel;
 use pushscope::id::Kind;
+use pushscope::statement::{Account, Statement};
 
+use crate::ledger::get;
 use crate::support::{Client, Seen, World, address, answers, request};
 
 pub(crate) fn drain(kind: Kind) {
@@ -107,6 +110,24 @@ fn what_is_under_way_is_answered_and_says_that_the_connection_ends() {
     }
     assert_eq!(world.get("/livez").status, 200);
     assert_eq!(world.get("/readyz").status, 503);
+}
+
+#[test]
+fn the_kernel_is_asked_although_the_server_is_told_to_leave_meanwhile() {
+    let mut world = World::new();
+    world.enter("asking");
+    let token = world.token("asking");
+    // Of one turn: the question, the end, and the kernel's word.
+    world.give(token, get("/ledger?kernel=1").as_bytes());
+    world.engine.drain();
+    assert!(world.engine.inquires(), "it is answered without the kernel");
+    world.engine.witness_open(token, Kernel { sockets: 1, ..Kernel::default() }, None);
+    world.turn();
+    let answer = answers(world.said("asking")).remove(0);
+    assert_eq!((answer.status, answer.field("Connection")), (200, Some("close")));
+    let statement: Statement = serde_json::from_slice(&answer.content).unwrap();
+    let sockets = |account: &Account| account.kernel_open.map(|kernel| kernel.sockets);
+    assert_eq!(statement.account("request").and_then(sockets), Some(1), "{statement:?}");
 }
 
 fn end(reason: &str) -> Seen {
