@@ -247,7 +247,7 @@ pub const NEWS_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub const READINGS_PER_ROUND: usize = 256;
 /// How long a loop reads nothing while another one is behind with half as many news.
 pub const NEWS_PAUSE_US: u64 = SECOND_US / 1_000;
-/// Requests from other threads waiting for the loop.
+/// Messages of other threads of the process that wait for the loop.
 pub const INBOX_MAX: usize = 1_024;
 /// `listen(2)` backlog: a reconnect storm of thousands.
 pub const BACKLOG: u16 = 4_096;

@@ -32,7 +32,7 @@ use crate::ledger;
 use crate::ledger::meter::Gauge;
 use crate::limits;
 use crate::listener::Listener;
-use crate::reactor::inbox::{Errand, Inbox};
+use crate::reactor::inbox::{Directives, Errand, Inbox};
 use crate::sys;
 
 /// The loop and everything in it.
@@ -255,22 +255,24 @@ impl Reactor {
     }
 
     fn run_errands(&mut self) {
-        self.inbox.open();
+        let Directives { access, drains } = self.inbox.open();
+        // A turn's worth: no more can have been there.
         for _ in 0..limits::INBOX_MAX {
-            let Some(errand) = self.inbox.take() else { return };
-            match errand {
-                Errand::Drain => self.drain(),
-                Errand::ChangeAccess(access) => self.engine.change_access(*access),
-                Errand::Publish(channel, draft) => {
-                    if let Err(error) = self.engine.publish(&channel, draft) {
-                        log::warn!("not published to {channel:?}: {error:?}");
-                    }
-                }
+            let Some(Errand { channel, draft }) = self.inbox.take() else { break };
+            if let Err(error) = self.engine.publish(&channel, draft) {
+                log::warn!("not published to {channel:?}: {error:?}");
             }
         }
-        // A turn's worth is done: the rest has the next one.
-        self.inbox.wake();
-        self.engine.book_for(Owner::Loop, Syscall::Wake);
+        if !self.inbox.is_empty() {
+            self.inbox.wake();
+            self.engine.book_for(Owner::Loop, Syscall::Wake);
+        }
+        if let Some(access) = access {
+            self.engine.change_access(access);
+        }
+        for _ in 0..drains {
+            self.drain();
+        }
     }
 
     /// Whether everybody has left, or had time enough to leave. The loop that has the signals is

@@ -126,10 +126,7 @@ impl Other {
 fn kept(ended: io::Result<()>, handles: &[Handle]) -> io::Result<()> {
     if let Err(error) = &ended {
         log::error!("a loop has failed: {error}");
-        for handle in handles {
-            // Whoever has left already has no need to be told.
-            let _ = handle.drain();
-        }
+        handles.iter().for_each(Handle::drain);
     }
     ended
 }

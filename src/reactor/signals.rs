@@ -6,7 +6,7 @@ use mio::Interest;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 
-use super::{Reactor, SIGNALS};
+use super::{Handle, Reactor, SIGNALS};
 use crate::cost::{Owner, Syscall};
 use crate::keyring::{Keyring, Opened};
 use crate::listener::Listener;
@@ -44,11 +44,7 @@ impl Reactor {
         match self.keyring.open() {
             Ok(Opened { access, warnings }) => {
                 warnings.iter().for_each(|warning| log::warn!("{warning}"));
-                for other in self.others() {
-                    if other.change_access(&access).is_err() {
-                        log::error!("a loop could not be told of the tokens: send SIGHUP again");
-                    }
-                }
+                self.others().for_each(|other| other.change_access(&access));
                 self.engine.change_access(access);
                 log::info!("the tokens were read anew");
             }
@@ -61,11 +57,7 @@ impl Reactor {
 
     /// Drains every loop of the server.
     pub(super) fn drain_all(&mut self) {
-        for other in self.others() {
-            if other.drain().is_err() {
-                log::error!("a loop could not be told to leave");
-            }
-        }
+        self.others().for_each(Handle::drain);
         self.drain();
     }
 

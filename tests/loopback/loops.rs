@@ -41,7 +41,7 @@ impl Several {
     }
 
     fn end(self) {
-        self.handles.iter().for_each(|handle| handle.drain().unwrap());
+        self.handles.iter().for_each(Handle::drain);
         self.thread.join().unwrap();
     }
 }

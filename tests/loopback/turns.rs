@@ -33,6 +33,39 @@ fn a_full_inbox_recovers() {
 }
 
 #[test]
+fn who_is_told_to_leave_leaves_however_many_messages_wait_and_hands_them_over_first() {
+    let mut reactor = reactor(Limits::default());
+    let handle = reactor.handle();
+    let mut listening = Peer::connect(reactor.address().unwrap());
+    listening.get("/c/inbox/sse");
+    for _ in 0..2 {
+        reactor.turn(Some(LONG / 100)).unwrap();
+    }
+    listening.until(b"\r\n\r\n");
+    while handle.publish("inbox", text("x")).is_ok() {}
+    handle.drain();
+    reactor.turn(Some(LONG)).unwrap();
+    let said = String::from_utf8(listening.rest()).unwrap();
+    assert_eq!(said.matches("data: x\n").count(), limits::INBOX_MAX);
+    assert!(said.ends_with("retry: 3000\n\n"), "{said}");
+}
+
+#[test]
+fn who_is_told_to_leave_twice_leaves_at_once() {
+    let mut reactor = reactor(Limits::default());
+    let mut holding = Peer::connect(reactor.address().unwrap());
+    holding.say(b"POST /c/hold HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhe");
+    for _ in 0..2 {
+        reactor.turn(Some(LONG / 100)).unwrap();
+    }
+    // Both are there before the loop looks.
+    reactor.handle().drain();
+    reactor.handle().drain();
+    reactor.turn(Some(LONG)).unwrap();
+    assert!(reactor.is_over(), "it waits for somebody");
+}
+
+#[test]
 fn a_large_upload_leaves_every_turn_to_the_others() {
     let mut reactor = reactor(Limits { message_bytes_max: UPLOAD_BYTES, ..Limits::default() });
     let address = reactor.address().unwrap();
@@ -67,7 +100,7 @@ fn a_connection_that_comes_with_the_drain_does_not_keep_the_loop_awake() {
     reactor.turn(Some(LONG)).unwrap();
     reactor.turn(Some(Duration::ZERO)).unwrap();
     // Both are events of one turn, in this order.
-    reactor.handle().drain().unwrap();
+    reactor.handle().drain();
     let _arriving = TcpStream::connect(address).unwrap();
     reactor.turn(Some(LONG)).unwrap();
     assert!(!reactor.is_over(), "somebody is in the middle of a request");
