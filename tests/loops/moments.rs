@@ -10,7 +10,7 @@ use pushscope::limits::{self, Limits};
 use pushscope::order;
 use pushscope::order::News;
 
-use crate::support::{Client, frames, masked};
+use crate::support::{Client, frames, masked, request};
 use crate::town::Town;
 
 #[test]
@@ -199,8 +199,20 @@ fn what_clients_say_and_how_many_they_are_is_known_to_every_loop() {
         assert_eq!(world.engine.admitted(), 3);
     }
     assert_eq!(there.publish("c", "x").json()["subscribers"]["sse"], 2);
-    there.tell("talking", crate::support::request(Kind::WebSocket, "/webSocket/7"));
+    there.tell("talking", request(Kind::WebSocket, "/webSocket/7"));
     there.tell("talking", masked(0x81, b"for nobody"));
     assert_eq!(here.get("/received/7").json()[0]["text"], "for nobody");
     here.advance(SECOND_US);
+}
+
+#[test]
+fn who_is_told_in_the_midst_of_a_turn_that_they_listen_is_counted_by_every_loop() {
+    let mut town = Town::of(2);
+    let [here, there] = &mut town.worlds[..] else { panic!() };
+    here.publish("c", &"x".repeat(limits::QUEUE_BYTES_WARM));
+    here.enter("new");
+    here.give(here.token("new"), request(Kind::Sse, "/c/c/sse?since=all").as_bytes());
+    assert!(here.engine.take_crowded(), "it would be told at the end of the turn");
+    assert_eq!(there.get("/c/c").json()["subscribers"]["sse"], 1);
+    assert_eq!(there.get("/online").json()["by"]["sse"], 1);
 }
