@@ -124,8 +124,13 @@ impl Hub {
         if let Some(key) = self.find_log(&event.channel, epoch) {
             return Some(key);
         }
-        self.room_for_one().ok()?;
+        let room = self.room_for_one();
         let seat = self.seat.as_mut()?;
+        if room.is_err() {
+            // Whoever has published is taken to have one: it would stand for ever.
+            seat.leave(&event.channel, epoch);
+            return None;
+        }
         let mut standing = seat.rejoin(&event.channel, epoch)?;
         standing.newest = offset.saturating_sub(1);
         self.insert_replica(event.channel.clone(), standing, now).ok()

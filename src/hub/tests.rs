@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::clock::SECOND_US;
+use crate::order;
 
 fn at(us: u64) -> Now {
     Now { at: Instant::from_us(us), unix_us: 1_000_000_000 + us }
@@ -156,4 +157,22 @@ fn many_channels_are_forgotten_as_fast_as_they_are_named() {
     let forgotten = began.elapsed();
     assert_eq!(hub.len(), half);
     assert!(forgotten < 20 * named, "{forgotten:?} to forget, {named:?} to name twice as many");
+}
+
+#[test]
+fn a_log_of_which_no_loop_has_a_replica_is_forgotten() {
+    let limits = Limits { channels_max: 1, ..Limits::default() };
+    let mut hubs = order::seats(2).into_iter().map(|seat| Hub::seated(limits, Some(seat)));
+    let [mut here, mut there] = [(); 2].map(|()| hubs.next().unwrap());
+    let here_key = here.channel_named("c", at(0)).unwrap();
+    here.subscribe(here_key, subscriber(1));
+    let there_key = there.known("c", at(0)).unwrap().unwrap();
+    there.delete(there_key, at(0)).unwrap();
+    // It hears now that the channel is no more, and has no room for another until its subscribers
+    // are told.
+    here.publish(here_key, text("x"), at(0)).unwrap();
+    there.take_in();
+    while there.hear(at(0)) {}
+    assert_eq!((here.find("c"), there.find("c")), (None, None));
+    assert!(!here.seat().unwrap().knows("c"), "it stands for ever");
 }
