@@ -243,6 +243,8 @@ pub const LOOPS_MAX: usize = 64;
 pub const NEWS_MAX: usize = 16 * 1024;
 /// Payload bytes of these news. The log may have forgotten them already.
 pub const NEWS_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// News for which a loop keeps room when it has heard a burst of them: 120 bytes each.
+pub const NEWS_SPARE: usize = 256;
 /// Questions for all loops that a loop asks at once; whoever else asks waits for its next round.
 pub const READINGS_PER_ROUND: usize = 256;
 /// How long a loop reads nothing while another one is behind with half as many news.
@@ -369,6 +371,7 @@ pub const FIXED: &[Row] = &[
     row("loops_max", LOOPS_MAX as u64),
     row("news_max", NEWS_MAX as u64),
     row("news_bytes_max", NEWS_BYTES_MAX as u64),
+    row("news_spare", NEWS_SPARE as u64),
     row("readings_per_round", READINGS_PER_ROUND as u64),
     row("news_pause_us", NEWS_PAUSE_US),
     row("inbox_max", INBOX_MAX as u64),

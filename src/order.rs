@@ -253,7 +253,11 @@ impl Seat {
 
     /// The next of what was taken in.
     pub fn next_heard(&mut self) -> Option<News> {
-        self.heard.pop_front()
+        let next = self.heard.pop_front();
+        if next.is_none() && self.heard.capacity() > limits::NEWS_SPARE {
+            self.heard.shrink_to(limits::NEWS_SPARE);
+        }
+        next
     }
 
     /// The loop looks: who tells it something from now on calls it anew.
@@ -380,6 +384,27 @@ impl Places {
     fn remove(&mut self, name: &str) {
         if let Some(place) = self.by_name.remove(name) {
             self.epoch_min = self.epoch_min.max(place.standing.epoch + 1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Instant;
+
+    #[test]
+    fn a_burst_that_was_heard_leaves_little_room_behind() {
+        let mut seats = seats(2);
+        let now = Now { at: Instant::ZERO, unix_us: 0 };
+        let channel = Arc::from("c");
+        for _ in 0..limits::NEWS_MAX {
+            seats[0].publish(&channel, None, Payload::Text("x".into()), now).unwrap();
+        }
+        for seat in &mut seats {
+            seat.take_in();
+            assert_eq!(std::iter::from_fn(|| seat.next_heard()).count(), limits::NEWS_MAX);
+            assert!(seat.heard.capacity() <= limits::NEWS_SPARE, "{}", seat.heard.capacity());
         }
     }
 }
