@@ -1,5 +1,6 @@
 //! Several loops on threads: clients of all of them, and the signals that are for all of them.
 
+use std::fs;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::mpsc::channel;
 use std::thread::{self, JoinHandle};
@@ -285,6 +286,26 @@ fn nobody_gives_way_to_who_has_got_in() {
         assert_eq!(waiting.ask("/livez").text(), "ok\n");
     }
     several.end();
+}
+
+#[test]
+fn the_first_loop_holds_nobody_up_when_it_has_left() {
+    let several = Several::start(2);
+    several.handles[0].drain();
+    eventually("the other has the address alone", || listeners(several.address) == 1);
+    let mut publisher = Peer::connect(several.address);
+    let long = vec![b'x'; limits::MESSAGE_BYTES_MAX];
+    for _ in 0..=limits::NEWS_BYTES_MAX / long.len() {
+        assert_eq!(publisher.publish("c", &long).status, 202);
+    }
+    several.end();
+}
+
+/// How many sockets listen at an address of IPv4.
+fn listeners(address: SocketAddr) -> usize {
+    let table = fs::read_to_string("/proc/net/tcp").unwrap();
+    let place = format!(":{:04X} 00000000:0000 0A ", address.port());
+    table.lines().filter(|line| line.contains(&place)).count()
 }
 
 #[test]
