@@ -18,6 +18,7 @@ use log::Level;
 
 use crate::admission::{AddressFull, PublishRateExceeded};
 use crate::hub::HubError;
+use crate::order::Unsaid;
 use crate::wire::body::BodyError;
 use crate::wire::head::HeadError;
 use crate::wire::target::TargetError;
@@ -313,7 +314,8 @@ impl From<HubError> for Fault {
             HubError::NameRefused => Self::ChannelRefused,
             HubError::Full => Self::ChannelsFull,
             HubError::Deleted => Self::ChannelUnknown,
-            HubError::Congested => Self::LoopBehind,
+            HubError::Unsaid(Unsaid::Congested) => Self::LoopBehind,
+            HubError::Unsaid(Unsaid::Closed) => Self::Draining,
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::event::{Batch, Course, Event, Payload};
 use crate::history::History;
 use crate::id::{Census, ChannelKey, Id, Kind, Since, Token};
 use crate::limits::{self, Limits};
-use crate::order::{Congested, Seat};
+use crate::order::{Seat, Unsaid};
 use crate::received::ReceivedTable;
 
 /// What somebody wants published.
@@ -92,13 +92,13 @@ pub enum HubError {
     Full,
     /// It was deleted.
     Deleted,
-    /// Another loop has so much to take in that it cannot be told.
-    Congested,
+    /// Why it cannot be said to the other loops, or by anybody.
+    Unsaid(Unsaid),
 }
 
-impl From<Congested> for HubError {
-    fn from(Congested: Congested) -> Self {
-        Self::Congested
+impl From<Unsaid> for HubError {
+    fn from(unsaid: Unsaid) -> Self {
+        Self::Unsaid(unsaid)
     }
 }
 
@@ -177,6 +177,8 @@ pub struct Hub {
     by_name: HashMap<Arc<str>, ChannelKey>,
     /// Where the loop stands among others; none if it is alone.
     seat: Option<Seat>,
+    /// Whether the server leaves, and no log of this loop, which is alone, goes on.
+    closed: bool,
     /// What clients have said that nobody publishes.
     received: ReceivedTable,
     /// Channels that were deleted, and whose subscribers are to be told.
@@ -208,6 +210,7 @@ impl Hub {
             channels: Slab::new(),
             by_name: HashMap::new(),
             seat,
+            closed: false,
             received: ReceivedTable::default(),
             deleted: VecDeque::new(),
             dirty: Vec::new(),
@@ -281,6 +284,7 @@ impl Hub {
         let (bytes, subscribers) = (payload.bytes().len(), channel.census());
         let id = match &mut self.seat {
             Some(seat) => seat.publish(&channel.name, name, payload, now)?,
+            None if self.closed => return Err(Unsaid::Closed.into()),
             None => {
                 let (id, channel) = (channel.log.next_id(), Arc::clone(&channel.name));
                 let time_ms = now.unix_ms();

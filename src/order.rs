@@ -14,6 +14,8 @@
 //!   loop that publishes takes in what it was told, under the same lock, before its own message.
 //! - *All or none.* Only who has the lock tells news: that every loop has room stays true until all
 //!   are told. Where one has none, the publisher is refused, and nothing has happened.
+//! - *An end.* When the server leaves, the logs are closed under the lock: who publishes later is
+//!   refused on every loop, so that what was acknowledged is heard before the last goodbye.
 //! - *Cause before effect.* A message is with every loop before its publisher has its id. A loop
 //!   takes in what it was told before it does what a client says: nobody knows more than it does.
 //!
@@ -56,9 +58,14 @@ impl News {
     }
 }
 
-/// A loop has so many news to take in that it is told no more. Nothing has happened.
+/// Why nothing can be said. Nothing has happened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Congested;
+pub enum Unsaid {
+    /// A loop has so many news to take in that it is told no more.
+    Congested,
+    /// The server leaves: there are no more messages.
+    Closed,
+}
 
 /// A channel's log as all loops agree on it.
 #[derive(Clone, Debug)]
@@ -109,6 +116,8 @@ struct Places {
     by_name: HashMap<Arc<str>, Place>,
     /// Loops that have left the server, a bit for each: they are told nothing more.
     left: u64,
+    /// Whether the server leaves, and no log goes on.
+    closed: bool,
     /// Epochs are the time, but never the same twice for one name.
     epoch_min: u64,
 }
@@ -161,6 +170,12 @@ impl Seat {
         &self.order.commons
     }
 
+    /// No log goes on, on whichever loop: the server leaves. Everything that was published is there
+    /// to be heard.
+    pub fn close_logs(&mut self) {
+        self.turn().places.closed = true;
+    }
+
     /// A message gets its place in its channel's log, and every loop is told.
     pub fn publish(
         &mut self,
@@ -168,8 +183,11 @@ impl Seat {
         name: Option<Arc<str>>,
         payload: Payload,
         now: Now,
-    ) -> Result<Id, Congested> {
+    ) -> Result<Id, Unsaid> {
         let mut turn = self.turn();
+        if turn.places.closed {
+            return Err(Unsaid::Closed);
+        }
         turn.room()?;
         let bit = turn.bit;
         let place = turn.places.named(channel, now.unix_ms());
@@ -183,7 +201,7 @@ impl Seat {
     }
 
     /// A channel was read up to this message, and every loop is told.
-    pub fn read(&mut self, channel: &Arc<str>, mark: Id) -> Result<(), Congested> {
+    pub fn read(&mut self, channel: &Arc<str>, mark: Id) -> Result<(), Unsaid> {
         let mut turn = self.turn();
         turn.room()?;
         if let Some(place) = turn.places.of(channel, mark.epoch) {
@@ -194,7 +212,7 @@ impl Seat {
     }
 
     /// A channel's log is no more, and every loop is told.
-    pub fn delete(&mut self, channel: &Arc<str>, epoch: u64) -> Result<(), Congested> {
+    pub fn delete(&mut self, channel: &Arc<str>, epoch: u64) -> Result<(), Unsaid> {
         let mut turn = self.turn();
         turn.room()?;
         if turn.places.of(channel, epoch).is_some() {
@@ -205,7 +223,7 @@ impl Seat {
     }
 
     /// A client said something that nobody publishes, and every loop is told.
-    pub fn receive(&mut self, received: Received) -> Result<(), Congested> {
+    pub fn receive(&mut self, received: Received) -> Result<(), Unsaid> {
         let mut turn = self.turn();
         turn.room()?;
         turn.tell(News::Received(received));
@@ -313,9 +331,9 @@ struct Turn<'a> {
 
 impl Turn<'_> {
     /// Whether every other loop can be told something.
-    fn room(&self) -> Result<(), Congested> {
+    fn room(&self) -> Result<(), Unsaid> {
         let is_full = |(_, inbox): (u64, &Inbox)| inbox.is_over(limits::NEWS_MAX - 1);
-        if self.others().any(is_full) { Err(Congested) } else { Ok(()) }
+        if self.others().any(is_full) { Err(Unsaid::Congested) } else { Ok(()) }
     }
 
     /// Tells every loop, this one included, behind what it was told before.

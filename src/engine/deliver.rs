@@ -167,8 +167,8 @@ impl Engine {
     /// What a mechanism's peer has said could not be taken: that was its last word, for no answer
     /// would tell which of its messages are lost.
     fn end_unheard(&mut self, index: u32, said: Result<(), HubError>) {
-        if said == Err(HubError::Congested) {
-            self.end(index, Why::Fault(Fault::LoopBehind));
+        if let Err(unsaid @ HubError::Unsaid(_)) = said {
+            self.end(index, Why::Fault(unsaid.into()));
         }
     }
 
@@ -232,9 +232,13 @@ impl Engine {
     }
 
     /// The server is about to leave: every mechanism says goodbye, everybody else is closed as
-    /// soon as what they asked for is answered.
+    /// soon as what they asked for is answered. Who publishes from now on is refused: nobody could
+    /// hear it any more.
     pub fn drain(&mut self) {
         // Whoever asks waits for the end of the turn: the kernel is asked right before.
+        self.tell_viewers();
+        self.hub.close_logs();
+        // What other loops have acknowledged until then leaves before the goodbye, too.
         self.hear();
         self.hand_over();
         self.mode = Mode::Draining;

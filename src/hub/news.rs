@@ -25,6 +25,15 @@ impl Hub {
         }
     }
 
+    /// The server leaves: nothing more is published, on whichever loop. What was is there to be
+    /// heard.
+    pub fn close_logs(&mut self) {
+        match &mut self.seat {
+            Some(seat) => seat.close_logs(),
+            None => self.closed = true,
+        }
+    }
+
     /// Hears what was taken in, up to what should be handed over at once: whether there was
     /// anything.
     pub fn hear(&mut self, now: Now) -> bool {

@@ -96,8 +96,8 @@ pub(crate) fn refuses_while_draining(kind: Kind) {
 #[test]
 fn what_is_under_way_is_answered_and_says_that_the_connection_ends() {
     let mut world = World::new();
-    world.tell("content", "POST /c/news HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\na");
-    world.tell("head", "POST /c/news HTTP/1.1\r\nHost: h\r\n");
+    world.tell("content", "POST /message/read/c HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\na");
+    world.tell("head", "GET /c/news HTTP/1.1\r\nHost: h\r\n");
     world.tell("idle", "GET /livez HTTP/1.1\r\nHost: h\r\n\r\n");
     world.drain();
     assert!(world.is_over("idle") && !world.is_over("content") && !world.is_over("head"));
@@ -105,7 +105,7 @@ fn what_is_under_way_is_answered_and_says_that_the_connection_ends() {
     world.tell("head", "\r\n");
     for name in ["content", "head"] {
         let answer = answers(world.said(name)).remove(0);
-        assert_eq!((answer.status, answer.field("Connection")), (202, Some("close")), "{name}");
+        assert_eq!((answer.status, answer.field("Connection")), (200, Some("close")), "{name}");
         assert!(world.is_over(name), "{name}");
     }
     assert_eq!(world.get("/livez").status, 200);
@@ -128,6 +128,20 @@ fn the_kernel_is_asked_although_the_server_is_told_to_leave_meanwhile() {
     let statement: Statement = serde_json::from_slice(&answer.content).unwrap();
     let sockets = |account: &Account| account.kernel_open.map(|kernel| kernel.sockets);
     assert_eq!(statement.account("request").and_then(sockets), Some(1), "{statement:?}");
+}
+
+/// Nobody would hear it: who said goodbye to its subscribers does not acknowledge a message.
+#[test]
+fn nothing_is_acknowledged_behind_the_goodbyes() {
+    let mut world = World::new();
+    world.tell("content", "POST /c/news HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\na");
+    world.drain();
+    world.tell("content", "bc");
+    for answer in [answers(world.said("content")).remove(0), world.publish("news", "abc")] {
+        assert_eq!((answer.status, answer.reason().as_str()), (503, "draining"));
+        assert_eq!(answer.field("Retry-After"), Some("3"));
+    }
+    assert_eq!(world.get("/c/news").json()["messages"], 0);
 }
 
 fn end(reason: &str) -> Seen {

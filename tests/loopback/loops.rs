@@ -13,7 +13,7 @@ use pushscope::reactor::{Handle, Loops};
 use pushscope::statement::Statement;
 use serde_json::Value;
 
-use crate::peer::{PATIENCE, Peer, Response, eventually};
+use crate::peer::{PATIENCE, Peer, Response, eventually, frame};
 use crate::server::Process;
 
 /// Loops on threads of their own.
@@ -293,11 +293,12 @@ fn the_first_loop_holds_nobody_up_when_it_has_left() {
     let several = Several::start(2);
     several.handles[0].drain();
     eventually("the other has the address alone", || listeners(several.address) == 1);
-    let mut publisher = Peer::connect(several.address);
-    let long = vec![b'x'; limits::MESSAGE_BYTES_MAX];
-    for _ in 0..=limits::NEWS_BYTES_MAX / long.len() {
-        assert_eq!(publisher.publish("c", &long).status, 202);
-    }
+    // The server leaves, and no message is taken any more; what clients say is told all loops.
+    let mut talking = Peer::connect(several.address);
+    talking.upgrade("/websocket/c");
+    talking.say(&frame(0x81, b"said").repeat(limits::NEWS_MAX + 1));
+    talking.say(&frame(0x89, b"heard"));
+    assert_eq!(talking.frame(), (0x8a, b"heard".to_vec()));
     several.end();
 }
 

@@ -171,6 +171,26 @@ fn who_has_left_holds_nobody_up() {
     assert!((0..2 * most).all(|_| is_taken(&mut town)));
 }
 
+/// Whichever loop says goodbye first: what another acknowledges later, nobody hears.
+#[test]
+fn all_that_was_acknowledged_is_heard_before_the_first_goodbye() {
+    let mut town = Town::of(2);
+    let [here, there] = &mut town.worlds[..] else { panic!() };
+    let mut stream = Client::open(here, Kind::Sse, "c", "");
+    let socket = Client::open(there, Kind::WebSocket, "c", "");
+    assert_eq!(there.publish("c", "acknowledged").status, 201);
+    here.drain();
+    assert_eq!(stream.texts(here), ["acknowledged"]);
+    let refused = there.publish("c", "too late");
+    assert_eq!((refused.status, refused.reason().as_str()), (503, "draining"));
+    let at = there.said(&socket.name).len();
+    there.tell(&socket.name, masked(0x81, b"too late, too"));
+    let (first, payload) = frames(&there.said(&socket.name)[at..]).pop().unwrap();
+    assert_eq!((first, &payload[2..]), (0x88, b"draining".as_slice()));
+    there.drain();
+    assert_eq!(stream.texts(here), ["acknowledged"]);
+}
+
 #[test]
 fn a_name_that_is_deleted_and_used_again_never_has_its_epoch_twice() {
     let mut town = Town::of(3);
