@@ -245,9 +245,14 @@ pub const NEWS_MAX: usize = 16 * 1024;
 pub const NEWS_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// News for which a loop keeps room when it has heard a burst of them: 120 bytes each.
 pub const NEWS_SPARE: usize = 256;
+/// News that wait for a loop while clients are still read: a loop that comes back from a long
+/// fan-out hands over as many at once, and no queue may overflow by that. Beyond: clients wait.
+pub const NEWS_BEHIND_MAX: usize = 1024;
+/// Payload bytes of these news: one half of a queue.
+pub const NEWS_BEHIND_BYTES_MAX: usize = QUEUE_BYTES_MAX / 2;
 /// Questions for all loops that a loop asks at once; whoever else asks waits for its next round.
 pub const READINGS_PER_ROUND: usize = 256;
-/// How long a loop reads nothing while another one is behind with half as many news.
+/// How long a loop reads nothing before it looks whether another one is still behind.
 pub const NEWS_PAUSE_US: u64 = SECOND_US / 1_000;
 /// Messages of other threads of the process that wait for the loop.
 pub const INBOX_MAX: usize = 1_024;
@@ -371,6 +376,8 @@ pub const FIXED: &[Row] = &[
     row("loops_max", LOOPS_MAX as u64),
     row("news_max", NEWS_MAX as u64),
     row("news_bytes_max", NEWS_BYTES_MAX as u64),
+    row("news_behind_max", NEWS_BEHIND_MAX as u64),
+    row("news_behind_bytes_max", NEWS_BEHIND_BYTES_MAX as u64),
     row("news_spare", NEWS_SPARE as u64),
     row("readings_per_round", READINGS_PER_ROUND as u64),
     row("news_pause_us", NEWS_PAUSE_US),

@@ -300,7 +300,9 @@ impl Seat {
 
     /// Whether a loop has so much to take in that no more should be read from clients for a while.
     pub fn is_behind(&self) -> bool {
-        self.order.inboxes.iter().any(|inbox| inbox.is_over(limits::NEWS_MAX / 2))
+        let is_behind =
+            |inbox: &Inbox| inbox.is_over(limits::NEWS_BEHIND_MAX, limits::NEWS_BEHIND_BYTES_MAX);
+        self.order.inboxes.iter().any(is_behind)
     }
 
     /// Has the lock until what it returns is dropped; everything said before is taken in then.
@@ -332,7 +334,8 @@ struct Turn<'a> {
 impl Turn<'_> {
     /// Whether every other loop can be told something.
     fn room(&self) -> Result<(), Unsaid> {
-        let is_full = |(_, inbox): (u64, &Inbox)| inbox.is_over(limits::NEWS_MAX - 1);
+        let is_full =
+            |(_, inbox): (u64, &Inbox)| inbox.is_over(limits::NEWS_MAX - 1, limits::NEWS_BYTES_MAX);
         if self.others().any(is_full) { Err(Unsaid::Congested) } else { Ok(()) }
     }
 
@@ -376,10 +379,9 @@ impl Order {
 }
 
 impl Inbox {
-    /// Whether there are more news than so many in it, or more than so many bytes of them.
-    fn is_over(&self, count: usize) -> bool {
-        let bytes_max = limits::NEWS_BYTES_MAX / limits::NEWS_MAX * (count + 1);
-        self.sender.len() > count || self.bytes.load(Ordering::Relaxed) > bytes_max
+    /// Whether there are more news in it than so many, or more than so many bytes of them.
+    fn is_over(&self, count_max: usize, bytes_max: usize) -> bool {
+        self.sender.len() > count_max || self.bytes.load(Ordering::Relaxed) > bytes_max
     }
 }
 

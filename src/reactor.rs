@@ -178,6 +178,7 @@ impl Reactor {
         if events.iter().any(|event| event.token() == LISTENER) && self.listener.is_some() {
             self.admission.announced();
         }
+        self.hear();
         self.accept();
         self.carry_on();
         for event in &events {
@@ -199,22 +200,6 @@ impl Reactor {
         self.call_others();
         self.engine.pause();
         Ok(())
-    }
-
-    /// Wakes the loops that were told something: they have it before anybody here hears of it.
-    fn call_others(&mut self) {
-        let mut calls = self.engine.take_calls();
-        while calls != 0 {
-            if let Some(handle) = self.handles.get(calls.trailing_zeros() as usize) {
-                handle.call();
-                self.engine.book_for(Owner::Loop, Syscall::Wake);
-            }
-            calls &= calls - 1;
-        }
-    }
-
-    fn is_one_of_several(&self) -> bool {
-        !self.handles.is_empty()
     }
 
     /// How long the loop may sleep: not at all while something waits for its turn.

@@ -6,15 +6,23 @@ use crate::order::Seat;
 impl Engine {
     /// Hears what other loops have said, and tells the subscribers of what they have deleted.
     pub(super) fn hear(&mut self) {
-        if self.hub.seat().is_none() {
-            return;
-        }
+        self.take_in();
+        while self.hear_on() {}
+    }
+
+    /// Takes in what other loops have said so far, to be heard.
+    pub fn take_in(&mut self) {
         self.hub.take_in();
+    }
+
+    /// Hears on, up to what should be handed over together: whether there was anything. A queue
+    /// that is long then should leave before more is heard.
+    pub fn hear_on(&mut self) -> bool {
         self.deliver_urgent();
-        while self.hub.hear(self.turn.now) {
-            self.deliver_urgent();
-        }
+        let heard = self.hub.hear(self.turn.now);
+        self.deliver_urgent();
         self.end_deleted();
+        heard
     }
 
     /// Tells other loops who is connected here, before anybody who is hears that they are, and

@@ -32,8 +32,8 @@ impl Inbox {
         self.handle.clone()
     }
 
-    /// The loop looks into it: whatever comes from now on wakes it anew. What it is told to do is to
-    /// be done behind the errands that are there: they were given before.
+    /// The loop looks into it: whatever comes from now on wakes it anew. What it is told to do is
+    /// done behind the errands that are there: they were given before.
     pub(super) fn open(&self) -> Directives {
         self.handle.woken.swap(false, Ordering::AcqRel);
         std::mem::take(&mut *self.handle.directives())

@@ -6,6 +6,7 @@ use std::thread::{self, Builder};
 
 use super::{Clock, Company, Ground, Handle, Reactor};
 use crate::board;
+use crate::cost::{Owner, Syscall};
 use crate::engine::Config;
 use crate::keyring::Keyring;
 use crate::limits;
@@ -157,5 +158,32 @@ impl Reactor {
     /// The ways to the other loops, for the one that speaks for all.
     pub(super) fn others(&self) -> impl Iterator<Item = &Handle> {
         self.handles.iter().skip(1)
+    }
+
+    /// Hears what other loops have said before anything is done that may tell of it. It leaves as
+    /// it comes: who reads is not slow because this loop was.
+    pub(super) fn hear(&mut self) {
+        self.engine.take_in();
+        while self.engine.hear_on() {
+            if self.engine.take_crowded() {
+                self.flush();
+            }
+        }
+    }
+
+    /// Wakes the loops that were told something: they have it before anybody here hears of it.
+    pub(super) fn call_others(&mut self) {
+        let mut calls = self.engine.take_calls();
+        while calls != 0 {
+            if let Some(handle) = self.handles.get(calls.trailing_zeros() as usize) {
+                handle.call();
+                self.engine.book_for(Owner::Loop, Syscall::Wake);
+            }
+            calls &= calls - 1;
+        }
+    }
+
+    pub(super) fn is_one_of_several(&self) -> bool {
+        !self.handles.is_empty()
     }
 }

@@ -162,6 +162,8 @@ const ELSEWHERE: &[(&str, Held)] = &[
     ("loops_max", Test(MOMENTS, "so_many_loops_and_no_more_share_an_order")),
     ("news_max", Test(MOMENTS, "a_loop_that_is_full_of_news_has_a_publish_refused_and_nothing_is_half_said")),
     ("news_bytes_max", Test(MOMENTS, "long_messages_are_refused_before_they_are_as_many")),
+    ("news_behind_max", Test(MOMENTS, "clients_wait_while_another_loop_is_behind_with_so_much_and_no_sooner")),
+    ("news_behind_bytes_max", Test(MOMENTS, "clients_wait_while_another_loop_is_behind_with_so_much_and_no_sooner")),
     ("news_spare", Test("src/order.rs", "a_burst_that_was_heard_leaves_little_room_behind")),
     ("news_pause_us", Nobody("how soon a loop that waits for another reads again")),
     ("inbox_max", Test(TURNS, "a_full_inbox_recovers")),
