@@ -49,13 +49,14 @@ impl Commons {
         self.connections.load(Ordering::Acquire)
     }
 
-    /// A loop that had so many connections has so many now.
-    pub fn recount(&self, before: usize, now: usize) {
+    /// A loop that had so many connections has so many now; returns how many all have then. Who
+    /// comes at the same time to another loop is told another number.
+    pub fn recount(&self, before: usize, now: usize) -> usize {
         if now >= before {
             // Behind the word that nobody waits: who sees no room left knows who has taken it.
-            self.connections.fetch_add(now - before, Ordering::Release);
+            self.connections.fetch_add(now - before, Ordering::AcqRel) + (now - before)
         } else {
-            self.connections.fetch_sub(before - now, Ordering::Release);
+            self.connections.fetch_sub(before - now, Ordering::AcqRel) - (before - now)
         }
     }
 
@@ -201,6 +202,13 @@ mod tests {
         one.tell(&tally);
         one.tell(&tally);
         assert_eq!((tally.census(), one.own().total()), (other.own(), 0));
+    }
+
+    #[test]
+    fn of_two_who_come_at_once_for_one_place_one_is_too_many() {
+        let commons = Commons::default();
+        assert_eq!([commons.recount(0, 1), commons.recount(0, 1)], [1, 2]);
+        assert_eq!((commons.recount(1, 0), commons.connections()), (1, 1));
     }
 
     #[test]

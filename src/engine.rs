@@ -65,6 +65,8 @@ pub struct Engine {
     commons: Arc<Commons>,
     /// Connections of this one that are counted there.
     counted: usize,
+    /// How many there were of all loops when they were counted last.
+    reached: usize,
     /// Open mechanisms of this one.
     online: Share,
     /// What everything costs.
@@ -85,7 +87,8 @@ pub struct Engine {
     /// Who was let in only to be told that they may not enter.
     unwelcome: VecDeque<Token>,
     generation: u32,
-    /// Between two of them: how many loops there are, so that no two connections have one name.
+    /// Between two of them: how many loops there are, so that no two connections have one name
+    /// until these have been used up.
     generations: u32,
     mode: Mode,
     /// Connections with something to send.
@@ -213,6 +216,7 @@ impl Engine {
             timers: Timers::default(),
             commons,
             counted: 0,
+            reached: 0,
             online: Share::default(),
             ledger: Ledger::new(gauge),
             snapshots: Snapshots::new(now.unix_ms()),

@@ -21,7 +21,12 @@ impl Engine {
     pub(super) fn recount(&mut self) {
         let now = self.conns.len().saturating_sub(self.unwelcome.len());
         let before = std::mem::replace(&mut self.counted, now);
-        self.commons.recount(before, now);
+        self.reached = self.commons.recount(before, now);
+    }
+
+    /// How many all loops had when whoever came last came here.
+    pub const fn reached(&self) -> usize {
+        self.reached
     }
 
     /// Whether one more connection from there would be refused.

@@ -88,8 +88,8 @@ impl Reactor {
             return self.dismiss(stream);
         };
         self.engine.book(token, Syscall::Accept);
-        if replaced.is_none() && self.admission.is_over(self.engine.admitted()) {
-            // Another loop has let in somebody at the same time.
+        if self.admission.is_over(self.engine.reached()) {
+            // Another loop has let in somebody at the same time, who was the last.
             self.engine.give_up(token, Fault::ConnectionsFull);
             return self.dismiss(stream);
         }
