@@ -240,7 +240,7 @@ impl Reactor {
     }
 
     fn run_errands(&mut self) {
-        let Directives { access, drains } = self.inbox.open();
+        let Directives { access, drains, is_half } = self.inbox.open();
         // A turn's worth: no more can have been there.
         for _ in 0..limits::INBOX_MAX {
             let Some(Errand { channel, draft }) = self.inbox.take() else { break };
@@ -256,6 +256,9 @@ impl Reactor {
             self.engine.change_access(access);
         }
         for _ in 0..drains {
+            self.drain();
+        }
+        if is_half && self.leaving.is_none() {
             self.drain();
         }
     }

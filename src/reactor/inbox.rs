@@ -70,6 +70,8 @@ pub(super) struct Directives {
     pub(super) access: Option<Access>,
     /// How often it was told to leave: the second time, at once.
     pub(super) drains: usize,
+    /// Whether another loop has failed, so that this one leaves unless it does already.
+    pub(super) is_half: bool,
 }
 
 /// A way to reach a loop from another thread.
@@ -96,9 +98,16 @@ impl Handle {
     }
 
     /// Has the loop say goodbye to everybody, and end: behind what was published through this
-    /// handle before. The second time it ends at once.
+    /// handle before. The second time it ends at once. Of several loops each is told; from the
+    /// first on, none takes a message any more.
     pub fn drain(&self) {
         self.directives().drains += 1;
+        self.wake();
+    }
+
+    /// Has the loop leave because another has failed: the half of a server is none.
+    pub(super) fn follow(&self) {
+        self.directives().is_half = true;
         self.wake();
     }
 

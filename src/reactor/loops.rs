@@ -127,7 +127,7 @@ impl Other {
 fn kept(ended: io::Result<()>, handles: &[Handle]) -> io::Result<()> {
     if let Err(error) = &ended {
         log::error!("a loop has failed: {error}");
-        handles.iter().for_each(Handle::drain);
+        handles.iter().for_each(Handle::follow);
     }
     ended
 }
