@@ -89,7 +89,8 @@
 //!   connection, after every call; the ledger's rows add up to the same.
 //! - One log, one cursor: `<epoch>-<offset>` is the same in every mechanism; what a log no longer
 //!   has is announced with its count.
-//! - Every loop has every message, in one order, and has it before its publisher has its id.
+//! - Every loop has every message, in one order, and has it before its publisher has its id; but
+//!   for a channel for which it has no room.
 //! - A message is encoded at most once per encoding, batch and loop, and shared by reference count.
 //! - Every state of a connection has a deadline, and every queue a bound in [`limits`].
 //! - A request that needs a token is refused before its content is read; of a token nothing but a
