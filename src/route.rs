@@ -3,6 +3,7 @@
 //! [`ROUTES`] is the only list of addresses; the README and the pages are checked against it.
 
 mod content;
+mod query;
 mod reading;
 mod table;
 
@@ -19,6 +20,7 @@ use crate::id::{Id, Kind, Since, decimal};
 use crate::limits::{self, Limits};
 use crate::mech::mould::{Address, Brought, Dress};
 use crate::route::content::{accepts_event_stream, announced};
+use crate::route::query::{Parameter, Query};
 use crate::route::table::READ;
 use crate::site::{self, Page};
 use crate::slow::{self, Policy};
@@ -212,7 +214,7 @@ pub fn resolve(head: &Head<'_, '_>, limits: &Limits) -> Result<Ask, Refusal> {
     if !route.takes(head.method) {
         return Err(Refusal { fault: Fault::MethodRefused, allow: route.allow });
     }
-    let request = Request { head, target: &target, names, limits };
+    let request = Request { head, query: Query::of(&target), names, limits };
     request.ask(route)
 }
 
@@ -248,7 +250,7 @@ type Matched<'s> = (&'static Route, [Option<&'s str>; 2]);
 /// A request on its way to what it asks for.
 struct Request<'a, 'b> {
     head: &'a Head<'b, 'a>,
-    target: &'a Target<'b>,
+    query: Query<'b>,
     names: [Option<&'a str>; 2],
     limits: &'a Limits,
 }
@@ -258,9 +260,13 @@ impl Request<'_, '_> {
         let call = match route.place {
             Place::Channel => return self.channel_place(),
             Place::Mech(kind, address) => return self.subscribe(kind, address),
-            Place::ArticlePublish => Call::ArticlePublish(self.channel()?, self.query("message")?),
+            Place::ArticlePublish => {
+                let channel = self.channel()?;
+                Call::ArticlePublish(channel, self.query(Parameter::Message)?.map(Cow::into_owned))
+            }
             Place::SocketPublish => {
-                Call::SocketPublish(self.channel_in("userId")?, self.required("message")?)
+                let channel = self.channel_in(Parameter::UserId)?;
+                Call::SocketPublish(channel, self.required(Parameter::Message)?.into_owned())
             }
             Place::Payback => Call::Payback(self.order()?),
             Place::Count => Call::Count(self.channel()?),
@@ -279,7 +285,7 @@ impl Request<'_, '_> {
             }
             Place::Connections => Call::Read(Reading::Connections),
             Place::Viewing => {
-                let shows_own = self.query("own")?.as_deref() == Some("1");
+                let shows_own = self.query(Parameter::Own)?.as_deref() == Some("1");
                 return self.subscribe(Kind::Sse, Address::Inspector { shows_own });
             }
         };
@@ -288,11 +294,11 @@ impl Request<'_, '_> {
 
     /// A snapshot is named as messages are; whatever else it may be, it is no snapshot's name.
     fn statement(&self) -> Result<Reading, Refusal> {
-        let since = match self.query("since")? {
+        let since = match self.query(Parameter::Since)? {
             Some(name) => Some(Id::parse(&name).ok_or(Fault::SnapshotUnknown)?),
             None => None,
         };
-        let witness = match self.query("kernel")?.as_deref() {
+        let witness = match self.query(Parameter::Kernel)?.as_deref() {
             None | Some("0") => Witness::Ledger,
             Some("1") => Witness::Kernel,
             Some(_) => return Err(Fault::WitnessRefused.into()),
@@ -341,7 +347,7 @@ impl Request<'_, '_> {
             _ => Since::Latest,
         });
         let cursor = brought.map_or(Brought::Nothing, |_| Brought::Cursor);
-        let dress = match self.query("envelope")?.as_deref() {
+        let dress = match self.query(Parameter::Envelope)?.as_deref() {
             None | Some("none") => Dress::Bare,
             Some("json") => Dress::Envelope,
             Some(_) => return Err(Fault::EnvelopeRefused.into()),
@@ -359,7 +365,7 @@ impl Request<'_, '_> {
     }
 
     fn slow(&self, kind: Kind, address: Address) -> Result<Option<Policy>, Refusal> {
-        let Some(name) = self.query("slow")? else { return Ok(None) };
+        let Some(name) = self.query(Parameter::Slow)? else { return Ok(None) };
         let policy = Policy::named(&name).filter(|_| slow::streams(kind));
         let policy = policy.ok_or(Fault::SlowRefused)?;
         // A clock and an order have no words for a gap.
@@ -382,14 +388,14 @@ impl Request<'_, '_> {
         if let Some(id) = field.and_then(Id::parse) {
             return Ok(Some(Since::Id(id)));
         }
-        match self.query("since")? {
+        match self.query(Parameter::Since)? {
             None => Ok(None),
             Some(text) => Ok(Some(Since::parse(&text).ok_or(Fault::CursorRefused)?)),
         }
     }
 
     fn park_us(&self) -> Result<u64, Refusal> {
-        let Some(text) = self.query("timeout")? else { return Ok(self.limits.park_us) };
+        let Some(text) = self.query(Parameter::Timeout)? else { return Ok(self.limits.park_us) };
         let seconds = decimal(&text).ok_or(Fault::TimeoutRefused)?;
         Ok(seconds.saturating_mul(crate::clock::SECOND_US).min(self.limits.park_us_max))
     }
@@ -398,13 +404,13 @@ impl Request<'_, '_> {
         self.named(self.names[0].unwrap_or_default())
     }
 
-    fn channel_in(&self, parameter: &str) -> Result<String, Refusal> {
+    fn channel_in(&self, parameter: Parameter) -> Result<String, Refusal> {
         self.named(&self.required(parameter)?)
     }
 
     /// An order's channel: its messages are nobody's inbox.
     fn order(&self) -> Result<String, Refusal> {
-        self.named(&format!("order/{}", self.channel_in("payid")?))
+        self.named(&format!("order/{}", self.channel_in(Parameter::PayId)?))
     }
 
     fn named(&self, name: &str) -> Result<String, Refusal> {
@@ -414,27 +420,27 @@ impl Request<'_, '_> {
         }
     }
 
-    fn required(&self, parameter: &str) -> Result<String, Refusal> {
+    fn required(&self, parameter: Parameter) -> Result<Cow<'_, str>, Refusal> {
         self.query(parameter)?.ok_or(Fault::ParameterMissing.into())
     }
 
-    fn query(&self, parameter: &str) -> Result<Option<String>, Refusal> {
-        Ok(self.target.query(parameter)?.map(Cow::into_owned))
+    fn query(&self, parameter: Parameter) -> Result<Option<Cow<'_, str>>, Refusal> {
+        Ok(self.query.value(parameter)?)
     }
 
     fn upto(&self) -> Result<Upto, Refusal> {
-        let Some(text) = self.query("upto")? else { return Ok(Upto::Newest) };
+        let Some(text) = self.query(Parameter::Upto)? else { return Ok(Upto::Newest) };
         let id = Id::parse(&text).map(Upto::Id);
         Ok(id.or_else(|| decimal(&text).map(Upto::Offset)).ok_or(Fault::CursorRefused)?)
     }
 
     fn event_name(&self) -> Result<Option<Arc<str>>, Refusal> {
-        let Some(name) = self.query("event")? else { return Ok(None) };
+        let Some(name) = self.query(Parameter::Event)? else { return Ok(None) };
         let fits = !name.is_empty() && name.len() <= limits::EVENT_NAME_BYTES_MAX;
         if !fits || name.chars().any(char::is_control) {
             return Err(Fault::EventNameRefused.into());
         }
-        if RESERVED.contains(&name.as_str()) {
+        if RESERVED.contains(&name.as_ref()) {
             return Err(Fault::EventNameReserved.into());
         }
         Ok(Some(Arc::from(name)))

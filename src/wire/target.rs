@@ -114,17 +114,23 @@ impl<'b> Target<'b> {
 
     /// The values of all pairs called `name`; the first error ends them.
     pub fn queries(&self, name: &str) -> impl Iterator<Item = Result<Cow<'b, str>, TargetError>> {
-        let pairs = self.query.into_iter().flat_map(|query| pieces(query, b'&')).enumerate();
-        pairs.filter_map(move |(count, pair)| {
+        self.pairs().filter_map(move |pair| match pair {
+            Ok((this, value)) => (this == name).then(|| decode_form(value)),
+            Err(error) => Some(Err(error)),
+        })
+    }
+
+    /// Every pair of the query, its name decoded and its value as it was sent: see [`decode_form`].
+    /// The first error ends them.
+    pub fn pairs(&self) -> impl Iterator<Item = Result<(Cow<'b, str>, &'b str), TargetError>> {
+        let pieces = self.query.into_iter().flat_map(|query| pieces(query, b'&')).enumerate();
+        let pairs = pieces.filter(|(count, pair)| !pair.is_empty() || *count >= QUERY_PAIRS_MAX);
+        pairs.map(|(count, pair)| {
             if count >= QUERY_PAIRS_MAX {
-                return Some(Err(TargetError::PairsTooMany));
+                return Err(TargetError::PairsTooMany);
             }
-            let (this, value) = cut(pair, b'=').unwrap_or((pair, ""));
-            match decode_form(this) {
-                Ok(this) if this == name && !pair.is_empty() => Some(decode_form(value)),
-                Ok(_) => None,
-                Err(error) => Some(Err(error)),
-            }
+            let (name, value) = cut(pair, b'=').unwrap_or((pair, ""));
+            Ok((decode_form(name)?, value))
         })
     }
 }
@@ -254,7 +260,10 @@ fn decode(text: &str) -> Result<Cow<'_, str>, TargetError> {
 }
 
 /// Decodes a name or a value of a query, in which `+` is a space.
-fn decode_form(text: &str) -> Result<Cow<'_, str>, TargetError> {
+///
+/// # Errors
+/// [`TargetError::EscapeInvalid`], [`TargetError::Utf8Invalid`].
+pub fn decode_form(text: &str) -> Result<Cow<'_, str>, TargetError> {
     if memchr2(b'+', b'%', text.as_bytes()).is_none() {
         return Ok(Cow::Borrowed(text));
     }
