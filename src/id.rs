@@ -142,7 +142,9 @@ impl Id {
     /// assert_eq!(Id::parse("1700-+12"), None);
     /// ```
     pub fn parse(text: &str) -> Option<Self> {
-        let (epoch, offset) = text.split_once('-')?;
+        // `split_once` searches for characters of any length.
+        let hyphen = text.bytes().position(|byte| byte == b'-')?;
+        let (epoch, offset) = (text.get(..hyphen)?, text.get(hyphen + 1..)?);
         Some(Self { epoch: decimal(epoch)?, offset: decimal(offset)? })
     }
 }
@@ -205,10 +207,12 @@ impl Since {
 
 /// 1*19DIGIT: no sign, no space, no overflow.
 pub fn decimal(text: &str) -> Option<u64> {
-    if text.is_empty() || text.len() > 19 || !text.bytes().all(|b| b.is_ascii_digit()) {
+    if text.is_empty() || text.len() > 19 {
         return None;
     }
-    text.parse().ok()
+    text.bytes().try_fold(0, |number, byte| {
+        byte.is_ascii_digit().then(|| 10 * number + u64::from(byte - b'0'))
+    })
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ use crate::route::table::READ;
 use crate::site::{self, Page};
 use crate::slow::{self, Policy};
 use crate::wire::head::{Head, Method};
-use crate::wire::target::{Target, cut};
+use crate::wire::target::Target;
 
 /// What a request asks for.
 #[derive(Debug)]
@@ -202,9 +202,11 @@ pub fn resolve(head: &Head<'_, '_>, limits: &Limits) -> Result<Ask, Refusal> {
     }
     let segments = target.segments()?;
     let segments = segments.as_slice();
-    // Every request asks this of one route after the other: most begin with another byte.
-    let first = segments.first().and_then(|segment| segment.as_bytes().first());
-    let mut routes = ROUTES.iter().filter(|route| route.path.as_bytes().get(1) == first);
+    let first = segments.first().and_then(|segment| segment.bytes().next()).unwrap_or_default();
+    let last = segments.last().map_or("", AsRef::as_ref);
+    // Most end with another segment.
+    let may_fit = |path: &str| path.ends_with('}') || path.ends_with(last);
+    let mut routes = table::beginning_with(first).filter(|route| may_fit(route.path));
     let Some((route, names)) = routes.find_map(|route| matching(route, segments)) else {
         return resolve_page(head.method, target.path());
     };
@@ -236,7 +238,8 @@ fn matching<'s>(route: &'static Route, segments: &'s [Cow<'s, str>]) -> Option<M
         rest = rest.strip_prefix('/')?;
         if rest.starts_with('{') {
             *places.next()? = Some(segment.as_ref());
-            (_, rest) = cut(rest, b'}')?;
+            let end = rest.bytes().position(|byte| byte == b'}')?;
+            rest = rest.get(end + 1..)?;
         } else {
             // An escaped `/` separates nothing.
             rest = rest.strip_prefix(segment.as_ref()).filter(|_| !segment.contains('/'))?;

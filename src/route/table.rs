@@ -62,6 +62,12 @@ pub enum Place {
     Viewing,
 }
 
+/// The routes whose paths begin with this byte, behind the slash.
+pub(super) fn beginning_with(byte: u8) -> impl Iterator<Item = &'static Route> {
+    let routes = FIRST_BYTES.iter().zip(ROUTES);
+    routes.filter(move |(first, _)| **first == byte).map(|(_, route)| route)
+}
+
 /// Every address but those of pages.
 pub const ROUTES: &[Route] = &[
     Route {
@@ -122,5 +128,17 @@ const fn change(path: &'static str, place: Place, does: &'static str) -> Route {
     Route { path, allow: "GET, OPTIONS", place, does }
 }
 
+const fn first_bytes() -> [u8; ROUTES.len()] {
+    let mut bytes = [0; ROUTES.len()];
+    let mut at = 0;
+    while at < bytes.len() {
+        bytes[at] = ROUTES[at].path.as_bytes()[1];
+        at += 1;
+    }
+    bytes
+}
+
+/// The first byte of each path, behind its slash: most are another than is asked for.
+const FIRST_BYTES: [u8; ROUTES.len()] = first_bytes();
 /// What a page or a stream takes.
 pub(super) const READ: &str = "GET, HEAD, OPTIONS";

@@ -88,12 +88,14 @@ impl<'b> Target<'b> {
         let Some(path) = self.path.strip_prefix('/').filter(|path| !path.is_empty()) else {
             return Ok(segments);
         };
+        // Most paths escape nothing: that is looked at once, and not in each segment.
+        let is_plain = memchr(b'%', path.as_bytes()).is_none();
         for segment in pieces(path, b'/') {
             let Some(place) = segments.decoded.get_mut(segments.count) else {
                 break;
             };
             if segments.count < SEGMENTS_MAX {
-                *place = decode(segment)?;
+                *place = if is_plain { Cow::Borrowed(segment) } else { decode(segment)? };
             }
             segments.count += 1;
         }
@@ -123,7 +125,7 @@ impl<'b> Target<'b> {
     /// Every pair of the query, its name decoded and its value as it was sent: see [`decode_form`].
     /// The first error ends them.
     pub fn pairs(&self) -> impl Iterator<Item = Result<(Cow<'b, str>, &'b str), TargetError>> {
-        let pieces = self.query.into_iter().flat_map(|query| pieces(query, b'&')).enumerate();
+        let pieces = pieces(self.query.unwrap_or_default(), b'&').enumerate();
         let pairs = pieces.filter(|(count, pair)| !pair.is_empty() || *count >= QUERY_PAIRS_MAX);
         pairs.map(|(count, pair)| {
             if count >= QUERY_PAIRS_MAX {
