@@ -171,6 +171,10 @@ impl Share {
     /// Tells the tally.
     pub fn tell(&mut self, tally: &Tally) {
         let Self { own, told } = self;
+        // Every turn asks this, and in most nobody has come or gone.
+        if own == told {
+            return;
+        }
         for (count, (own, told)) in tally.counts.iter().zip(own.counts().zip(told.counts())) {
             if own != told {
                 count.fetch_add(own.wrapping_sub(told), Ordering::Relaxed);

@@ -291,9 +291,12 @@ impl Receipts {
 
     /// Books a run that is over on the receipts that it worked for.
     pub fn share(&mut self, cut: &Cut) {
-        let works = f64::from(std::mem::take(&mut self.works));
+        let works = std::mem::take(&mut self.works);
+        if self.touched.is_empty() {
+            return;
+        }
         let weights: f64 = self.touched.iter().map(|touch| touch.weight).sum();
-        let whole = works.max(weights);
+        let whole = weights.max(works.into());
         let mut touched = std::mem::take(&mut self.touched);
         for touch in touched.drain(..) {
             let share = match touch.place {
