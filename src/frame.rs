@@ -27,6 +27,8 @@ pub struct Messages {
     pub first: Option<(Arc<str>, Id)>,
     /// How they come to their reader.
     pub course: Course,
+    /// How many there are.
+    count: u32,
     /// How many were published at which moment, oldest first.
     published: Vec<(Instant, u32)>,
 }
@@ -41,7 +43,9 @@ impl Messages {
             }
         }
         let first = batch.events.first().map(|event| (Arc::clone(&event.channel), event.id));
-        Self { first, course: batch.course, published }
+        // Each delivery asks how many there are.
+        let count = published.iter().map(|(_, count)| count).sum();
+        Self { first, course: batch.course, count, published }
     }
 
     /// How many were published at which moment, oldest first.
@@ -50,8 +54,8 @@ impl Messages {
     }
 
     /// How many there are.
-    pub fn count(&self) -> u32 {
-        self.published.iter().map(|(_, count)| count).sum()
+    pub const fn count(&self) -> u32 {
+        self.count
     }
 }
 
