@@ -82,6 +82,11 @@ impl Frame {
         self.0.made
     }
 
+    /// Whether this is that very frame.
+    pub fn is(&self, that: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &that.0)
+    }
+
     /// How many refer to it.
     pub(crate) fn holders(&self) -> usize {
         Rc::strong_count(&self.0)

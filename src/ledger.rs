@@ -267,10 +267,10 @@ impl Ledger {
         number.map_or(Course::Replayed, Course::Live)
     }
 
-    /// A frame was queued for another subscriber, in this run.
-    pub fn queued(&mut self, frame: &Frame) {
-        if ON {
-            self.receipts.queued(frame);
+    /// A frame, if there is one, was queued for so many subscribers, in this run.
+    pub fn queued(&mut self, frame: Option<(Frame, u32)>) {
+        if let Some((frame, times)) = frame.filter(|_| ON) {
+            self.receipts.queued(&frame, times);
         }
     }
 

@@ -7,7 +7,7 @@ use crate::conn::State;
 use crate::cost::{Owner, Phase};
 use crate::event::{Batch, Payload};
 use crate::fault::Fault;
-use crate::frame::Frames;
+use crate::frame::{Frame, Frames};
 use crate::hub::{Draft, HubError, Pending, Subscriber};
 use crate::id::{ChannelKey, Id, Token};
 use crate::limits;
@@ -24,6 +24,8 @@ impl Engine {
             return;
         };
         let batch = Batch { course: self.ledger.course(&batch), ..batch };
+        // What many in a row were handed, and how many: it is booked for all of them at once.
+        let mut alike: Option<(Frame, u32)> = None;
         for (kind, _) in census.present() {
             self.ledger.enter(Phase::Deliver, Some(Owner::Mech(kind)));
             for Subscriber { token, .. } in subscribers.iter().filter(|one| one.kind == kind) {
@@ -44,7 +46,10 @@ impl Engine {
                 let mut out = self.turn.out(&mut conn.queue, &mut conn.account);
                 mech.deliver(&batch, &mut frames, &mut out);
                 if let Some(frame) = conn.queue.newest(batch.course) {
-                    self.ledger.queued(frame);
+                    match &mut alike {
+                        Some((last, times)) if last.is(frame) => *times += 1,
+                        _ => self.ledger.queued(alike.replace((frame.clone(), 1))),
+                    }
                 }
                 for act in self.turn.acts.drain(..) {
                     let leave = if act == Act::Done { Leave::Done } else { Leave::Close };
@@ -56,6 +61,7 @@ impl Engine {
                     self.dirty.push(*token);
                 }
             }
+            self.ledger.queued(alike.take());
         }
         self.hub.handed_over(key, now);
         self.leave();

@@ -197,24 +197,24 @@ impl Receipts {
         Some(self.first + self.ring.len() as u64 - 1)
     }
 
-    /// A frame was queued for another subscriber, in this run. It may carry all of its batch, or
+    /// A frame was queued for so many subscribers, in this run. It may carry all of its batch, or
     /// the newest of it alone, or only say that something came.
-    pub fn queued(&mut self, frame: &Frame) {
+    pub fn queued(&mut self, frame: &Frame, times: u32) {
         let (kind, messages) = (frame.kind(), frame.messages());
         let (Course::Live(number), Some((_, first))) = (messages.course, &messages.first) else {
             return;
         };
         let Some(page) = self.page(number) else { return };
         if page.carries_all(messages) {
-            page.shares[kind as usize].queued += page.sizes.len() as u64;
-            return self.touch(Touch { number, place: None, kind, weight: 1.0 });
+            page.shares[kind as usize].queued += page.sizes.len() as u64 * u64::from(times);
+            return self.touch(Touch { number, place: None, kind, weight: times.into() });
         }
-        let weight = 1.0 / f64::from(messages.count().max(1));
+        let weight = f64::from(times) / f64::from(messages.count().max(1));
         for offset in (first.offset..).take(messages.count() as usize) {
             let Some(page) = self.page(number) else { return };
             let Some(place) = page.offset(offset) else { return };
             if let Some(share) = self.apart(number, place, kind) {
-                share.queued += 1;
+                share.queued += u64::from(times);
             }
             self.touch(Touch { number, place: Some(place), kind, weight });
         }

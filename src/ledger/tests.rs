@@ -114,8 +114,8 @@ fn messages_that_leave_together_share_their_calls() {
     let events = events(1, &[4, 0, 8]);
     let course = ledger.course(&batch(&events, Course::Replayed));
     let frame = frame(Kind::Sse, &batch(&events, course));
+    ledger.queued(Some((frame.clone(), 2)));
     for _ in 0..2 {
-        ledger.queued(&frame);
         ledger.delivered(1, std::slice::from_ref(&frame));
     }
     let receipt = ledger.receipt("c", Id { epoch: 7, offset: 3 }).unwrap();
@@ -180,7 +180,7 @@ fn every_write_that_a_message_took_is_a_call() {
     let published = events(1, &[9]);
     let course = ledger.course(&batch(&published, Course::Replayed));
     let frame = frame(Kind::Sse, &batch(&published, course));
-    ledger.queued(&frame);
+    ledger.queued(Some((frame.clone(), 1)));
     ledger.delivered(30, &[frame]);
     let receipt = ledger.receipt("c", Id { epoch: 7, offset: 1 }).unwrap();
     assert!((part(&receipt, Kind::Sse).calls - 30.0).abs() < 1e-9);
