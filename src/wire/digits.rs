@@ -1,21 +1,37 @@
 //! Numbers as they are sent: in digits, without leading zeros.
 
+use crate::id::Id;
+
 /// Appends a number in base 10.
 ///
 /// Wire: `1*DIGIT`. Clause: RFC 5234 §B.1. Cost: 1 to 20 bytes.
 pub(super) fn encode(number: u64, into: &mut Vec<u8>) {
     let mut digits = [b'0'; DIGITS_MAX];
+    let (pairs, _) = digits.as_chunks_mut();
     let mut rest = number;
-    let mut count = 0;
-    for digit in digits.iter_mut().rev() {
-        *digit = digit_of(rest % 10);
-        count += 1;
-        rest /= 10;
+    let mut start = DIGITS_MAX;
+    for pair in pairs.iter_mut().rev() {
+        *pair = pair_of(rest % 100);
+        start -= 2;
+        rest /= 100;
         if rest == 0 {
             break;
         }
     }
-    into.extend_from_slice(digits.get(DIGITS_MAX - count..).unwrap_or_default());
+    let written = match digits.get(start..) {
+        Some([b'0', one @ ..]) => one,
+        whole => whole.unwrap_or_default(),
+    };
+    into.extend_from_slice(written);
+}
+
+/// Appends a message's id, or a cursor.
+///
+/// Wire: `<epoch>-<offset>`. Cost: 3 bytes and more, mostly 15.
+pub(super) fn encode_id(id: Id, into: &mut Vec<u8>) {
+    encode(id.epoch, into);
+    into.push(b'-');
+    encode(id.offset, into);
 }
 
 /// Appends a number in base 16, with small letters.
@@ -38,6 +54,25 @@ fn digit_of(number: u64) -> u8 {
     DIGITS.get(place).copied().unwrap_or_default()
 }
 
+/// A number below 100 as two digits.
+fn pair_of(number: u64) -> [u8; 2] {
+    let place = usize::try_from(number).unwrap_or_default();
+    PAIRS.get(place).copied().unwrap_or_default()
+}
+
+/// Every pair of digits in base 10.
+const fn pairs() -> [[u8; 2]; 100] {
+    let mut pairs = [[0; 2]; 100];
+    let mut number = 0;
+    #[allow(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+    while number < pairs.len() {
+        pairs[number] = [DIGITS[number / 10], DIGITS[number % 10]];
+        number += 1;
+    }
+    pairs
+}
+
+const PAIRS: [[u8; 2]; 100] = pairs();
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
 /// Those of the greatest number in base 10.
 const DIGITS_MAX: usize = 20;

@@ -231,9 +231,7 @@ fn encode_gap_members(gap: Gap, into: &mut Vec<u8>) {
 
 fn encode_id(id: Id, into: &mut Vec<u8>) {
     into.push(b'"');
-    digits::encode(id.epoch, into);
-    into.push(b'-');
-    digits::encode(id.offset, into);
+    digits::encode_id(id, into);
     into.push(b'"');
 }
 
