@@ -159,7 +159,7 @@ impl Manner {
             _ => {}
         }
         if let Some(cursor) = cursor {
-            head = head.field("ETag", &format!("\"{cursor}\""));
+            head = head.etag(cursor);
         }
         let content = serde_json::to_vec(&error).unwrap_or_default();
         self.end(head, &content)

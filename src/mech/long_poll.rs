@@ -184,7 +184,7 @@ fn encode_newest(batch: &Batch<'_>, manner: &Manner, date: &Date) -> Answer {
 
 /// Nothing is new: the cursor stays what it is.
 pub fn encode_unchanged(manner: &Manner, cursor: Id, date: &Date) -> Answer {
-    let head = manner.head(304, date).field("ETag", &format!("\"{cursor}\""));
+    let head = manner.head(304, date).etag(cursor);
     let bytes = head.field("Cache-Control", "no-store").end();
     let made = Bytes::control(bytes.len());
     Answer { bytes, made }
@@ -194,7 +194,7 @@ fn head(batch: &Batch<'_>, manner: &Manner, date: &Date, content_type: &str) -> 
     let mut head = manner
         .head(200, date)
         .field("Content-Type", content_type)
-        .field("ETag", &format!("\"{}\"", batch.cursor))
+        .etag(batch.cursor)
         .field("Cache-Control", "no-store")
         .field("X-Content-Type-Options", "nosniff");
     if let Some(gap) = batch.gap {

@@ -35,6 +35,11 @@ impl Date {
     pub fn as_str(&self) -> &str {
         str::from_utf8(&self.text).unwrap_or_default()
     }
+
+    /// The same as bytes: every head has them.
+    pub const fn as_bytes(&self) -> &[u8] {
+        &self.text
+    }
 }
 
 /// `HH:MM:SS` of the moment `unix_s` seconds after 1970-01-01T00:00:00Z, in UTC.

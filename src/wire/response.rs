@@ -3,6 +3,7 @@
 use httparse::Status;
 use memchr::memchr;
 
+use crate::id::Id;
 use crate::wire::cursor::Parse;
 use crate::wire::date::Date;
 use crate::wire::digits;
@@ -45,13 +46,13 @@ impl ResponseHead {
     /// A status is three digits: whatever has another length is written as 500.
     pub fn new(status: u16, date: &Date) -> Self {
         let status = if (100..=999).contains(&status) { status } else { 500 };
-        let mut head = Self { bytes: Vec::with_capacity(HEAD_BYTES_USUAL), status };
+        let mut head = Self { bytes: Vec::with_capacity(BYTES_USUAL), status };
         head.put(b"HTTP/1.1 ");
         digits::encode(status.into(), &mut head.bytes);
         head.put(b" ");
         head.put(reason(status).as_bytes());
         head.put(b"\r\nDate: ");
-        head.put(date.as_str().as_bytes());
+        head.put(date.as_bytes());
         head.put(b"\r\n");
         head
     }
@@ -62,8 +63,7 @@ impl ResponseHead {
     /// the head or forge a field. Such a line is left out whole: a value cut or escaped would be
     /// another value, which nobody meant, while a missing field is visible and harmless.
     pub fn field(mut self, name: &str, value: &str) -> Self {
-        let token = !name.is_empty() && name.bytes().all(is_tchar);
-        if token && !has_control(value.as_bytes()) {
+        if is_token(name) && !has_control(value.as_bytes()) {
             self.put(name.as_bytes());
             self.put(b": ");
             self.put(value.as_bytes());
@@ -74,12 +74,22 @@ impl ResponseHead {
 
     /// Adds a field line whose value is a decimal number.
     pub fn number(mut self, name: &str, value: u64) -> Self {
-        if !name.is_empty() && name.bytes().all(is_tchar) {
+        if is_token(name) {
             self.put(name.as_bytes());
             self.put(b": ");
             digits::encode(value, &mut self.bytes);
             self.put(b"\r\n");
         }
+        self
+    }
+
+    /// Adds an ETag that is a message's id, or a cursor.
+    ///
+    /// Wire: `"<epoch>-<offset>"`. Clause: RFC 9110 §8.8.3. Cost: 13 bytes and more, mostly 25.
+    pub fn etag(mut self, id: Id) -> Self {
+        self.put(b"ETag: \"");
+        digits::encode_id(id, &mut self.bytes);
+        self.put(b"\"\r\n");
         self
     }
 
@@ -380,10 +390,15 @@ fn status_line(scan: &mut Scan, window: &[u8], rec: &mut impl Recorder) -> Resul
     Ok(())
 }
 
+/// Whether it may be a field's name; without an early end, since it always is.
+fn is_token(name: &str) -> bool {
+    !name.is_empty() && name.bytes().fold(true, |fits, byte| fits & is_tchar(byte))
+}
+
 /// The beginning of a status line in HTTP/1.1; the last digit may also be 0.
 const VERSION: &[u8] = b"HTTP/1.1 ";
-/// Bytes that a head of ours seldom exceeds, so that its buffer grows once.
-const HEAD_BYTES_USUAL: usize = 256;
+/// Bytes that a head of ours and a short content seldom exceed, so that their buffer does not grow.
+const BYTES_USUAL: usize = 512;
 
 #[cfg(test)]
 mod tests;
