@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
-use crate::answer::{Answer, Manner, TEXT, census_json};
+use crate::answer::{Answer, JSON, Manner, TEXT, census_json};
 use crate::clock::Now;
 use crate::envelopes::Envelopes;
 use crate::event::Payload;
@@ -16,6 +15,7 @@ use crate::limits;
 use crate::mech::sse::ORDER_FINISH;
 use crate::route::{Announced, Call};
 use crate::wire::date::Date;
+use crate::wire::json;
 
 /// What a call may look at and change.
 #[derive(Debug)]
@@ -102,13 +102,10 @@ impl Api<'_> {
 
     fn published(&self, channel: &str, receipt: Receipt, manner: &Manner) -> Answer {
         let status = if receipt.subscribers.total() > 0 { 201 } else { 202 };
-        let answer = Published {
-            id: receipt.id.to_string(),
-            channel,
-            bytes: receipt.bytes,
-            subscribers: census_json(&receipt.subscribers),
-        };
-        manner.json(status, self.date, &answer)
+        let mut content = Vec::with_capacity(ANSWER_BYTES_USUAL + channel.len());
+        let Receipt { id, bytes, subscribers } = receipt;
+        json::encode_published(id, channel, bytes, &subscribers, &mut content);
+        manner.whole(status, self.date, JSON, &content)
     }
 
     fn pay_back(&mut self, order: &str) -> Result<(), Fault> {
@@ -173,15 +170,6 @@ impl Api<'_> {
     }
 }
 
-/// The answer to a publisher.
-#[derive(Serialize)]
-struct Published<'a> {
-    id: String,
-    channel: &'a str,
-    bytes: usize,
-    subscribers: Map<String, Value>,
-}
-
 fn text(text: &str) -> Draft {
     Draft { name: None, payload: Payload::Text(Arc::from(text)) }
 }
@@ -197,3 +185,6 @@ fn payload(content: Vec<u8>, announced: Announced) -> Result<Payload, Fault> {
         (Err(_), _) => Err(Fault::TextNotUtf8),
     }
 }
+
+/// Bytes that the answer to a publisher seldom exceeds, but for the channel's name.
+const ANSWER_BYTES_USUAL: usize = 128;

@@ -8,7 +8,7 @@ use serde_json::error::Category;
 
 use crate::cost::Bytes;
 use crate::event::{Batch, Event, Gap, Payload};
-use crate::id::Id;
+use crate::id::{Census, Id};
 use crate::wire::digits;
 
 /// A message as a client reads it.
@@ -145,6 +145,50 @@ pub fn encode_gap(gap: Gap, into: &mut Vec<u8>) {
     into.push(b'{');
     encode_gap_members(gap, into);
     into.push(b'}');
+}
+
+/// Appends the answer to a publisher as a JSON object.
+///
+/// Wire: `id` (as in [`encode_message`]), `channel` (text), `bytes` (of the payload) and
+/// `subscribers` (an object: how many of each mechanism that anybody is subscribed by).
+/// Clause: RFC 8259 §4, §7.
+/// Cost: about 65 bytes, and those of the channel: all of it carries no message.
+///
+/// ```
+/// use pushscope::{id::{Census, Id, Kind}, wire::json::encode_published};
+///
+/// let mut subscribers = Census::default();
+/// subscribers.enter(Kind::Sse);
+/// let mut bytes = Vec::new();
+/// encode_published(Id { epoch: 1700, offset: 1 }, "news", 5, &subscribers, &mut bytes);
+/// assert_eq!(
+///     bytes,
+///     br#"{"id":"1700-1","channel":"news","bytes":5,"subscribers":{"sse":1}}"#
+/// );
+/// ```
+pub fn encode_published(
+    id: Id,
+    channel: &str,
+    payload_bytes: usize,
+    subscribers: &Census,
+    into: &mut Vec<u8>,
+) {
+    into.extend_from_slice(b"{\"id\":");
+    encode_id(id, into);
+    into.extend_from_slice(b",\"channel\":");
+    encode_string(channel, Place::Line, into);
+    into.extend_from_slice(b",\"bytes\":");
+    digits::encode(payload_bytes as u64, into);
+    into.extend_from_slice(b",\"subscribers\":{");
+    for (at, (kind, count)) in subscribers.present().enumerate() {
+        if at > 0 {
+            into.push(b',');
+        }
+        encode_string(kind.name(), Place::Line, into);
+        into.push(b':');
+        digits::encode(count.into(), into);
+    }
+    into.extend_from_slice(b"}}");
 }
 
 /// Parses one message, for a client; members that it does not know are passed over.

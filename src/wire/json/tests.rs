@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::clock::Instant;
 use crate::event::Course;
+use crate::id::Kind;
 
 fn event(name: Option<&str>, payload: Payload) -> Event {
     Event {
@@ -182,4 +183,29 @@ proptest! {
         let unfit = ['<', '>', '&', '\u{2028}', '\u{2029}'];
         prop_assert!(!written.contains(unfit));
     }
+}
+
+#[test]
+fn a_publisher_is_told_who_was_there() {
+    let told = |channel, subscribers: &Census| {
+        let mut bytes = Vec::new();
+        encode_published(Id { epoch: 17, offset: 2 }, channel, 0, subscribers, &mut bytes);
+        serde_json::from_slice::<serde_json::Value>(&bytes).unwrap()
+    };
+    let expected = |channel, subscribers| {
+        serde_json::json!({
+            "id": "17-2",
+            "channel": channel,
+            "bytes": 0,
+            "subscribers": serde_json::Value::from(subscribers),
+        })
+    };
+    let mut there = Census::default();
+    let name = "a \"name\"\n";
+    assert_eq!(told(name, &there), expected(name, serde_json::Map::new()));
+    for kind in [Kind::Sse, Kind::Poll, Kind::Sse] {
+        there.enter(kind);
+    }
+    let counted = [("sse", 2), ("poll", 1)].map(|(name, count)| (name.to_owned(), count.into()));
+    assert_eq!(told("c", &there), expected("c", counted.into_iter().collect()));
 }
