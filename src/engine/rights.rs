@@ -37,7 +37,7 @@ impl Permits {
 
     /// The origin to name in `Access-Control-Allow-Origin`, if the page may read the answer.
     pub(super) fn origin(&mut self, head: &Head<'_, '_>) -> Option<Rc<String>> {
-        self.origins.allowed(head).map(|origin| self.named.share(origin.to_owned()))
+        self.origins.allowed(head).map(|origin| self.named.share(origin))
     }
 }
 
@@ -70,7 +70,7 @@ impl Engine {
         if !takes_content && !head.content.is_empty() {
             return Err(Fault::ContentRefused.into());
         }
-        let pass = pass.map(|pass| self.permits.passes.share(pass));
+        let pass = pass.map(|pass| self.permits.passes.share(&pass));
         if let Some(conn) = self.conns.get_mut(index as usize) {
             conn.pass = pass;
         }
