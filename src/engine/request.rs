@@ -23,18 +23,19 @@ use crate::wire::ws_handshake::HandshakeError;
 impl Engine {
     /// Parses as much of `bytes` as the connection's state allows; returns how much that was.
     pub(super) fn advance(&mut self, index: u32, bytes: &[u8]) -> usize {
-        let mut taken = 0;
-        while let Step::Took(step) = self.step(index, bytes.get(taken..).unwrap_or_default()) {
-            taken += step;
+        let mut rest = bytes;
+        while !rest.is_empty()
+            && let Step::Took(step) = self.step(index, rest)
+        {
+            rest = rest.get(step..).unwrap_or_default();
         }
-        taken
+        bytes.len() - rest.len()
     }
 
     fn step(&mut self, index: u32, bytes: &[u8]) -> Step {
         let Some(conn) = self.conns.get_mut(index as usize) else { return Step::Wait };
         let is_full = conn.is_full();
         match &mut conn.state {
-            _ if bytes.is_empty() => Step::Wait,
             State::Asking(_) => Step::Wait,
             State::Head { .. } if is_full => Step::Wait,
             State::Head { .. } => self.step_head(index, bytes),
