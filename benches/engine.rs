@@ -7,6 +7,14 @@
 //! ```text
 //! cargo bench --bench engine
 //! ```
+//!
+//! Found: by instructions (`benches/count`, SSE, a message alone in its turn) a delivery is 916. Of
+//! those 250 hand it over: the list of subscribers, the mechanism, the queue and its books; 240
+//! find who has something to write, and arm their deadlines; 425 book what the socket took: 110 on
+//! the message's receipt, another 110 in the row and its histogram of delays, 45 in the queue.
+//! What was queued for many in a row is booked for all of them at once, and what a frame carries
+//! is counted when it is made: both were done for each, and were 120 more. A delay is each
+//! subscriber's own, and so is a clock that is read for it: what remains is flat.
 #![allow(missing_docs, reason = "criterion's macros define items without")]
 #![allow(clippy::unwrap_used, reason = "a bench that cannot run must stop")]
 

@@ -13,6 +13,11 @@
 //! and 2.0 with 100,000, a park 3.6 and 3.3, a connection 2.9 and 3.2: the run's noise. Pings that
 //! each come on another connection take a quarter more with 100,000, whose memory the cache does
 //! not hold.
+//!
+//! What an event alone in its turn pays for is the turn: of a ping's 2,647 instructions 520 are
+//! those of a turn in which nothing happens, with one run that is booked, and 390 book the other
+//! three (reading, the loop's, writing), each with a look at the clock and at the allocator's
+//! books. Events of one turn share both.
 #![allow(missing_docs, reason = "criterion's macros define items without")]
 #![allow(clippy::unwrap_used, reason = "a bench that cannot run must stop")]
 
