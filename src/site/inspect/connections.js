@@ -72,8 +72,9 @@ export class Connections {
     const row = this.#rows.get(id) ?? this.#row(id);
     row.classList.remove("is-gone");
     COLUMNS.forEach(({ of }, at) => {
+      const cell = row.children[at];
       const text = id === ALL && at === 0 ? "All" : of(connection) ?? "";
-      if (row.children[at].textContent !== text) row.children[at].textContent = text;
+      if (cell.textContent !== text) cell.replaceChildren(...breakable(text));
     });
   }
 
@@ -148,6 +149,12 @@ function stateOf({ state, own, watched, behind }) {
   if (own) return `${state}, this page`;
   if (behind) return `${state}, ${whole(behind)} behind`;
   return watched === false ? `${state}, not captured` : state;
+}
+
+/** Text in which an address is broken before its port, if it has to be, and not within. */
+function breakable(text) {
+  const port = text.lastIndexOf(":");
+  return port < 0 ? [text] : [text.slice(0, port), document.createElement("wbr"), text.slice(port)];
 }
 
 /** What waits here, and in the kernel. */
