@@ -37,12 +37,13 @@ mod across;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
-use across::{
-    Lockstep, Server, compare, connect, free, is_measured, pinned, read_head, stand_aside,
-};
+use across::cores::{pinned, stand_aside};
+use across::server::Server;
+use across::talk::{KEY, connect, frame, free, handshake, read_head};
+use across::{Expected, Lockstep, compare, is_measured};
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token};
-use pushscope::wire::ws_frame::{self, FrameHead, Opcode};
+use pushscope::wire::ws_frame::Opcode;
 
 fn main() {
     if let Some(address) = std::env::args().skip_while(|argument| argument != "--limit").nth(1) {
@@ -65,12 +66,17 @@ fn main() {
 
 /// Connections that have every message echoed; the limit knows no handshake, and no frames.
 fn load(server: &Server, size: usize) -> Lockstep {
-    let request = frame(size, Some([0x37, 0xfa, 0x21, 0x3d]));
-    let answer = if server.name == "limit" { request.clone() } else { frame(size, None) };
+    let payload = vec![b'x'; size];
+    let request = frame(Opcode::Binary, &payload, KEY);
+    let answer = if server.name == "limit" {
+        request.clone()
+    } else {
+        frame(Opcode::Binary, &payload, None)
+    };
     let open = || {
         let mut connection = connect(server.address);
         if server.name != "limit" {
-            connection.write_all(HANDSHAKE).unwrap();
+            connection.write_all(handshake("/echo").as_bytes()).unwrap();
             assert!(read_head(&mut connection).starts_with("HTTP/1.1 101"));
         }
         connection
@@ -80,21 +86,8 @@ fn load(server: &Server, size: usize) -> Lockstep {
     connections[0].write_all(&request).unwrap();
     connections[0].read_exact(&mut echoed).unwrap();
     assert!(echoed == answer, "{} says something else", server.name);
-    Lockstep { connections, request, answer_bytes: answer.len(), answers: 1 }
-}
-
-/// A binary message as one frame.
-fn frame(size: usize, key: Option<[u8; 4]>) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let opcode = Opcode::Binary;
-    ws_frame::encode(
-        FrameHead { fin: true, opcode, masking_key: key, length: size as u64 },
-        &mut bytes,
-    );
-    let mut payload = vec![b'x'; size];
-    ws_frame::mask(&mut payload, key.unwrap_or_default(), 0);
-    bytes.extend_from_slice(&payload);
-    bytes
+    let answer = Expected { bytes: answer.len(), end: Vec::new(), begin: answer };
+    Lockstep { connections, requests: request, answers: 1, answer }
 }
 
 /// The least there is to do: what comes is sent back, whatever it is.
@@ -123,6 +116,3 @@ fn limit(address: SocketAddr) {
 
 /// Connections that have a message under way.
 const CONNECTIONS: usize = 100;
-const HANDSHAKE: &[u8] = b"GET /echo HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\
-                           Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
-                           Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";

@@ -1,9 +1,11 @@
 //! What does it cost the server to take a connection in, to answer its first request and to let
 //! it go; and when has the client the first byte?
 //!
-//! Unit: CPU time of the server per connection, 50 at a time, and so how many it could take in a
-//! second of one core; then, one connection after the other, the time from `connect` until the
-//! first byte is read. `http` is `GET /healthz` with `Connection: close`, beside nginx;
+//! Unit: CPU time of the server per connection, 50 at a time, and its inverse; then, one connection
+//! after the other, the time from `connect` until the first byte is read. It is not how many a
+//! core could take in a second: over loopback SYN, its answer, and the making of the accepted
+//! socket are the work of the client's core, for either server; over a network they are the
+//! server's. `http` is `GET /healthz` with `Connection: close`, beside nginx;
 //! `websocket` is the opening handshake, after which the client is gone, beside uWebSockets
 //! (`benches/echo.rs` says how it is installed).
 //!
@@ -27,16 +29,31 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Instant;
 
-use across::{Load, Server, compare, connect, is_measured, stand_aside};
+use across::cores::stand_aside;
+use across::server::Server;
+use across::talk::{connect, handshake};
+use across::{Load, compare, is_measured};
 
 fn main() {
     stand_aside();
     let (ours, former) = (Server::ours(), Server::former());
     let nginx = is_measured().then(|| Server::nginx("", LOCATION)).flatten();
     let uws = is_measured().then(Server::uws).flatten();
-    for (name, request, peer) in [("http", HTTP, &nginx), ("websocket", WEBSOCKET, &uws)] {
+    let http = Exchange {
+        request: "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".to_owned(),
+        begin: "HTTP/1.1 200 ",
+        end: "\r\n\r\nok\n",
+        ends: End::Server,
+    };
+    let websocket = Exchange {
+        request: handshake("/echo"),
+        begin: "HTTP/1.1 101 ",
+        end: "\r\n\r\n",
+        ends: End::Client,
+    };
+    for (name, exchange, peer) in [("http", &http, &nginx), ("websocket", &websocket, &uws)] {
         let servers = [Some(&ours), former.as_ref(), peer.as_ref()].into_iter().flatten();
-        let openings = |server: &Server| Openings { address: server.address, request };
+        let openings = |server: &Server| Openings { address: server.address, exchange };
         let mut sides: Vec<_> = servers.map(|server| (server, openings(server))).collect();
         for (server, cpu_ns) in compare(name, &mut sides) {
             println!("{name:<25} {server:<24} {:>9.0} per CPU second", 1e9 / cpu_ns);
@@ -49,17 +66,48 @@ fn main() {
     }
 }
 
-/// Connections that come, ask, and go.
-struct Openings {
-    address: SocketAddr,
-    request: &'static [u8],
+/// What is asked on a connection, and answered.
+struct Exchange {
+    request: String,
+    /// How the answer begins and ends.
+    begin: &'static str,
+    end: &'static str,
+    /// Who ends the connection behind it.
+    ends: End,
 }
 
-impl Openings {
+enum End {
+    Server,
+    Client,
+}
+
+/// Connections that come, ask, and go.
+struct Openings<'e> {
+    address: SocketAddr,
+    exchange: &'e Exchange,
+}
+
+impl Openings<'_> {
     fn open(&self) -> TcpStream {
         let mut connection = connect(self.address);
-        connection.write_all(self.request).unwrap();
+        connection.write_all(self.exchange.request.as_bytes()).unwrap();
         connection
+    }
+
+    /// Reads what is answered: up to the end of the stream, or of the handshake.
+    fn finish(&self, connection: &mut TcpStream, before: &[u8]) {
+        let Exchange { begin, end, ends, .. } = self.exchange;
+        let mut heard = before.to_vec();
+        let mut bytes = [0xa5; 1_024];
+        loop {
+            let count = connection.read(&mut bytes).unwrap();
+            heard.extend_from_slice(&bytes[..count]);
+            let is_whole = heard.starts_with(begin.as_bytes()) && heard.ends_with(end.as_bytes());
+            if count == 0 || (is_whole && matches!(ends, End::Client)) {
+                assert!(is_whole, "{:?}", String::from_utf8_lossy(&heard));
+                return;
+            }
+        }
     }
 
     /// Median and 99th percentile, in microseconds.
@@ -69,34 +117,24 @@ impl Openings {
         for _ in 0..tries {
             let began = Instant::now();
             let mut connection = self.open();
-            connection.read_exact(&mut [0xa5]).unwrap();
+            let mut first = [0xa5];
+            connection.read_exact(&mut first).unwrap();
             times.push(began.elapsed().as_nanos());
-            finish(&mut connection);
+            self.finish(&mut connection, &first);
         }
         times.sort_unstable();
         [50, 99].map(|percent| times[(times.len() - 1) * percent / 100] as f64 / 1_000.0)
     }
 }
 
-impl Load for Openings {
+impl Load for Openings<'_> {
     fn round(&mut self) -> u64 {
         let mut connections: Vec<TcpStream> = (0..AT_ONCE).map(|_| self.open()).collect();
-        connections.iter_mut().for_each(finish);
-        AT_ONCE
-    }
-}
-
-/// Reads what is answered: up to the end of the stream, or of the handshake.
-fn finish(connection: &mut TcpStream) {
-    let (mut bytes, mut count) = ([0xa5; 1_024], 0);
-    loop {
-        let read = connection.read(&mut bytes[count..]).unwrap();
-        count += read;
-        let is_open = bytes[..count].ends_with(b"\r\n\r\n");
-        if read == 0 || is_open {
-            assert!(count > 0, "no answer");
-            return;
-        }
+        connections.iter_mut().for_each(|connection| self.finish(connection, &[]));
+        drop(connections);
+        // Who comes behind them is answered when they have gone: their ends are of this round.
+        self.finish(&mut self.open(), &[]);
+        AT_ONCE + 1
     }
 }
 
@@ -104,7 +142,3 @@ fn finish(connection: &mut TcpStream) {
 const AT_ONCE: u64 = 50;
 const LOCATION: &str = "location = /healthz { add_header Cache-Control 'no-store'; \
                         add_header X-Content-Type-Options 'nosniff'; return 200 'ok\n'; }";
-const HTTP: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-const WEBSOCKET: &[u8] = b"GET /echo HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\
-                           Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
-                           Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";

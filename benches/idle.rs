@@ -20,11 +20,12 @@
 //! cargo bench --bench idle
 //! ```
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a bench that cannot run must stop")]
-#![allow(clippy::print_stdout, reason = "a table is what it is for")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a table is what it is for")]
 
-use std::fs;
+mod across;
+
 use std::io::{Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -34,11 +35,15 @@ use pushscope::id::Kind;
 use pushscope::lab::server::Server;
 use pushscope::sys;
 
+use across::server::{cpu_ns, tasks};
+use across::talk::{answer, connect, get, handshake};
+
 fn main() {
-    // As `cargo test` runs it: whether it works, not what it finds.
-    let is_whole = std::env::args().any(|argument| argument == "--bench");
-    let (connections, window) =
-        if is_whole { (18_000, Duration::from_secs(3)) } else { (100, Duration::from_millis(20)) };
+    let (connections, window) = if across::is_measured() {
+        (18_000, Duration::from_secs(3))
+    } else {
+        (100, Duration::from_millis(20))
+    };
     sys::raise_descriptor_limit().unwrap();
     println!("{connections} connections    bytes each    served    CPU µs    switches");
     for kind in Kind::ALL {
@@ -79,9 +84,10 @@ impl Idle {
         let opened = grown();
 
         thread::park_timeout(window);
-        let (cpu_before, switches_before) = tasks(&server);
+        let spent = || (cpu_ns(server.pid()), switches(server.pid()));
+        let (cpu_before, switches_before) = spent();
         thread::park_timeout(window);
-        let (cpu_ns, switches) = tasks(&server);
+        let (cpu_ns, switches) = spent();
 
         let served = streams(kind).then(|| {
             publish(&server);
@@ -95,8 +101,8 @@ impl Idle {
 
 /// A connection on which everything is said that is said at its beginning.
 fn open(server: &Server, kind: Kind) -> TcpStream {
-    let mut socket = connect(server);
-    socket.write_all(REQUESTS[kind as usize].as_bytes()).unwrap();
+    let mut socket = connect(address(server));
+    socket.write_all(request(kind).as_bytes()).unwrap();
     if kind != Kind::LongPoll {
         read_until(&mut socket, "\r\n\r\n");
     }
@@ -118,21 +124,10 @@ fn await_open(ledger: &mut Ledger, kind: Kind, connections: u32) {
 
 fn publish(server: &Server) {
     let length = MESSAGE.len();
-    let mut socket = connect(server);
-    write!(
-        socket,
-        "POST /c/idle HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n{MESSAGE}"
-    )
-    .unwrap();
-    read_until(&mut socket, "\r\n\r\n");
-}
-
-fn connect(server: &Server) -> TcpStream {
-    let place = (server.address().host(), server.address().port());
-    let place = place.to_socket_addrs().unwrap().next().unwrap();
-    let socket = TcpStream::connect(place).unwrap();
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
-    socket
+    let mut socket = connect(address(server));
+    let head = format!("POST /c/idle HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}");
+    socket.write_all(format!("{head}\r\n\r\n{MESSAGE}").as_bytes()).unwrap();
+    answer(&mut socket);
 }
 
 fn read_until(socket: &mut TcpStream, end: &str) {
@@ -146,18 +141,28 @@ fn read_until(socket: &mut TcpStream, end: &str) {
     }
 }
 
-/// CPU time and context switches of all threads of the server so far.
-fn tasks(server: &Server) -> (u64, u64) {
-    let (mut cpu_ns, mut switches) = (0, 0);
-    for task in fs::read_dir(format!("/proc/{}/task", server.pid())).unwrap() {
-        let read = |file: &str| fs::read_to_string(task.as_ref().unwrap().path().join(file));
-        let number = |word: Option<&str>| word.unwrap().parse::<u64>().unwrap();
-        cpu_ns += number(read("schedstat").unwrap().split_whitespace().next());
-        let status = read("status").unwrap();
-        let counts = status.lines().filter(|line| line.contains("ctxt_switches"));
-        switches += counts.map(|line| number(line.split_whitespace().last())).sum::<u64>();
+/// Context switches of all threads of a process so far.
+fn switches(process: u32) -> u64 {
+    let of_each = tasks(process, "status");
+    let counts = of_each.iter().flat_map(|status| status.lines());
+    let counts = counts.filter(|line| line.contains("ctxt_switches"));
+    counts.map(|line| line.split_whitespace().last().unwrap().parse::<u64>().unwrap()).sum()
+}
+
+fn address(server: &Server) -> SocketAddr {
+    let place = (server.address().host(), server.address().port());
+    place.to_socket_addrs().unwrap().next().unwrap()
+}
+
+fn request(kind: Kind) -> String {
+    match kind {
+        Kind::Poll => get("/c/idle/poll"),
+        Kind::LongPoll => get("/c/idle/longpoll?timeout=120"),
+        Kind::Iframe => get("/c/idle/iframe"),
+        Kind::XhrStream => get("/c/idle/stream"),
+        Kind::Sse => get("/c/idle/sse"),
+        Kind::WebSocket => handshake("/c/idle/ws"),
     }
-    (cpu_ns, switches)
 }
 
 /// Whether a message to it is not the end of it.
@@ -169,13 +174,3 @@ const fn streams(kind: Kind) -> bool {
 const HEAD_S: &str = "2";
 const PATIENCE: Duration = Duration::from_secs(30);
 const MESSAGE: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-/// In the order of [`Kind::ALL`].
-const REQUESTS: [&str; Kind::ALL.len()] = [
-    "GET /c/idle/poll HTTP/1.1\r\nHost: localhost\r\n\r\n",
-    "GET /c/idle/longpoll?timeout=120 HTTP/1.1\r\nHost: localhost\r\n\r\n",
-    "GET /c/idle/iframe HTTP/1.1\r\nHost: localhost\r\n\r\n",
-    "GET /c/idle/stream HTTP/1.1\r\nHost: localhost\r\n\r\n",
-    "GET /c/idle/sse HTTP/1.1\r\nHost: localhost\r\n\r\n",
-    "GET /c/idle/ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-];

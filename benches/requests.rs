@@ -24,7 +24,10 @@ mod across;
 
 use std::io::{Read, Write};
 
-use across::{Lockstep, Server, compare, connect, field, is_measured, read_head, stand_aside};
+use across::cores::stand_aside;
+use across::server::Server;
+use across::talk::{connect, field, get, read_head};
+use across::{Expected, Lockstep, compare, is_measured};
 
 fn main() {
     stand_aside();
@@ -49,21 +52,22 @@ fn main() {
 fn cases(server: &Server) -> [Case; 4] {
     let begin = ["x", "y"].map(|channel| cursor(server, channel));
     let length = MESSAGE.len();
-    let publish = format!("POST /c/x HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n");
-    exchange(server, &(publish + MESSAGE));
+    let head = format!("POST /c/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}");
+    let (head, _) = exchange(server, &format!("{head}\r\n\r\n{MESSAGE}"));
+    assert_eq!(status(&head), "202", "nobody listens, and it is kept: {head}");
     let [news, nothing] = begin.map(|cursor| format!("?since={cursor}"));
     [
-        Case::of(server, "healthz", "/healthz", "", 1),
-        Case::of(server, "healthz, 16 pipelined", "/healthz", "", 16),
-        Case::of(server, "poll", "/c/x/poll", &news, 1),
-        Case::of(server, "poll again", "/c/y/poll", &nothing, 1),
+        Case::of(server, "healthz", "/healthz", 1, [OK, "ok\n"]),
+        Case::of(server, "healthz, 16 pipelined", "/healthz", 16, [OK, "ok\n"]),
+        Case::of(server, "poll", &format!("/c/x/poll{news}"), 1, [OK, MESSAGE]),
+        Case::of(server, "poll again", &format!("/c/y/poll{nothing}"), 1, [NOTHING_NEW, ""]),
     ]
 }
 
 /// Something that is asked, and what our server answers.
 struct Case {
     name: &'static str,
-    path: &'static str,
+    path: String,
     request: String,
     head: String,
     content: String,
@@ -72,25 +76,28 @@ struct Case {
 }
 
 impl Case {
+    /// The answer is to be this: a status, and what is in its content.
     fn of(
         server: &Server,
         name: &'static str,
-        path: &'static str,
-        query: &str,
+        target: &str,
         depth: usize,
+        [status, told]: [&str; 2],
     ) -> Self {
-        let request = get(&format!("{path}{query}"));
+        let request = get(target);
         let (head, content) = exchange(server, &request);
+        assert!(head.starts_with(status) && content.contains(told), "{name}: {head}{content}");
+        let path = target.split('?').next().unwrap().to_owned();
         Self { name, path, request, head, content, depth }
     }
 
     /// The same answer, as nginx is told to give it. Date and Content-Length are its own affair.
     fn location(&self) -> String {
-        let status = self.head.split(' ').nth(1).unwrap();
+        let status = status(&self.head);
         let kept = ["ETag", "Cache-Control", "X-Content-Type-Options"].into_iter();
         let kept = kept.filter_map(|name| field(&self.head, name).map(|value| (name, value)));
         let fields = kept.map(|(name, value)| format!("add_header {name} '{value}'; "));
-        let (path, content) = (self.path, &self.content);
+        let (path, content) = (&self.path, &self.content);
         let media_type = field(&self.head, "Content-Type").unwrap_or("text/plain");
         let mut location = format!("location = {path} {{ default_type '{media_type}'; ");
         location.extend(fields);
@@ -104,25 +111,30 @@ impl Case {
     /// Connections on which it is asked again and again.
     fn load(&self, server: &Server) -> Lockstep {
         let (head, content) = exchange(server, &self.request);
-        let same = head.split(' ').nth(1) == self.head.split(' ').nth(1) && content == self.content;
+        let begin = head.lines().next().unwrap();
+        let same = status(begin) == status(&self.head) && content == self.content;
         assert!(same, "{} answers otherwise: {head}{content}", server.name);
         Lockstep {
             connections: (0..CONNECTIONS).map(|_| connect(server.address)).collect(),
-            request: self.request.repeat(self.depth).into_bytes(),
-            answer_bytes: (head.len() + content.len()) * self.depth,
-            answers: self.depth as u64,
+            requests: self.request.repeat(self.depth).into_bytes(),
+            answers: self.depth,
+            answer: Expected {
+                bytes: head.len() + content.len(),
+                begin: begin.as_bytes().to_vec(),
+                end: format!("\r\n\r\n{content}").into_bytes(),
+            },
         }
     }
+}
+
+fn status(head: &str) -> &str {
+    head.split(' ').nth(1).unwrap()
 }
 
 /// Where a channel stands.
 fn cursor(server: &Server, channel: &str) -> String {
     let (head, _) = exchange(server, &get(&format!("/c/{channel}/poll")));
     field(&head, "ETag").unwrap().trim_matches('"').to_owned()
-}
-
-fn get(target: &str) -> String {
-    format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n")
 }
 
 /// Asks once; returns head and content of the answer.
@@ -138,4 +150,6 @@ fn exchange(server: &Server, request: &str) -> (String, String) {
 
 /// Connections that ask in rounds.
 const CONNECTIONS: usize = 100;
+const OK: &str = "HTTP/1.1 200 ";
+const NOTHING_NEW: &str = "HTTP/1.1 304 ";
 const MESSAGE: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";

@@ -11,7 +11,7 @@ use pushscope::clock::SECOND_US;
 use pushscope::engine::Config;
 use pushscope::id::Token;
 
-use crate::across::{self, Effort};
+use crate::across::{self, Effort, cores};
 use crate::stage::{LONG_POLL, MESSAGE, SSE, Server, WEBSOCKET, clocks};
 use crate::{LOOPS, tell};
 
@@ -110,7 +110,7 @@ impl Side {
             let (answer, course) = (answer.clone(), Arc::clone(&course));
             // It ends with its orders.
             thread::spawn(move || {
-                across::stay_on(number);
+                cores::stay_on(cores::allowed()[number]);
                 let hears = member.is_some();
                 let mut server = Server::seated(config(), clocks(), member);
                 let subscribers = server.crowd(subscribers / count, request);

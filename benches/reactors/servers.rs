@@ -7,7 +7,9 @@ use std::time::Instant;
 use pushscope::sys;
 use serde_json::Value;
 
-use crate::across::{self, Effort, Server, answer, connect, drain, read_head};
+use crate::across::server::Server;
+use crate::across::talk::{LAST, answer, connect, drain, read_head};
+use crate::across::{self, Effort};
 use crate::stage::{MESSAGE, SSE, WEBSOCKET};
 use crate::{LOOPS, tell};
 
@@ -192,5 +194,4 @@ fn ratio(one: usize, other: usize) -> f64 {
     one as f64 / other as f64
 }
 
-const LAST: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
 const WHO: &[u8] = b"GET /inspect/connections HTTP/1.1\r\nHost: localhost\r\n\r\n";
