@@ -94,7 +94,7 @@ impl Case {
             .env_clear()
             .env("PATH", env::var_os("PATH").unwrap())
             .output()
-            .unwrap_or_else(|error| panic!("valgrind, a package of its own: {error}"));
+            .unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         let collected = said.lines().find_map(|line| line.split_once("Collected : "));
         let collected = collected.and_then(|(_, count)| count.trim().parse::<u32>().ok());
@@ -120,6 +120,11 @@ fn main() -> ExitCode {
     let read = || Record::parse(&fs::read_to_string(RECORD).unwrap_or_default());
     if !args.iter().any(|arg| arg == "--bench") {
         rehearse(&read());
+        return ExitCode::SUCCESS;
+    }
+    if said(Command::new("valgrind").arg("--version")).is_empty() {
+        // Part of `cargo bench`, which is to go on; benches/count looks for it beforehand.
+        println!("NOT COUNTED: valgrind is missing: apt-get install valgrind");
         return ExitCode::SUCCESS;
     }
     let part = args.iter().find(|arg| !arg.starts_with("--")).map_or("", String::as_str);
