@@ -1,5 +1,6 @@
-/* A WebSocket server that sends every message back, on uWebSockets' own C interface: the peer of
- * benches/echo.rs and benches/handshakes.rs. The declarations are those of libuwebsockets.h, which
+/* A WebSocket server on uWebSockets' own C interface, the peer of benches/echo.rs, handshakes.rs and
+ * streams.rs. What comes at /echo is sent back; what comes at /publish is sent to all who are at
+ * /subscribe, and then back. The declarations are those of libuwebsockets.h, which
  * the wheel that ships the library has not. */
 #include <stdbool.h>
 #include <stddef.h>
@@ -7,6 +8,7 @@
 #include <string.h>
 
 typedef void (*any_handler)(void);
+typedef void (*open_handler)(void *ws, void *user);
 typedef void (*message_handler)(void *ws, const char *bytes, size_t length, int opcode, void *user);
 typedef struct { int port; const char *host; int options; } listen_config;
 typedef void (*listen_handler)(void *socket, listen_config config, void *user);
@@ -21,7 +23,8 @@ typedef struct {
     bool reset_idle_timeout_on_send;
     bool send_pings_automatically;
     unsigned short max_lifetime;
-    any_handler upgrade, open;
+    any_handler upgrade;
+    open_handler open;
     message_handler message;
     any_handler drain, ping, pong, close, subscription;
 } behavior;
@@ -37,8 +40,22 @@ void uws_app_listen_with_config(int ssl, void *app, listen_config config, listen
                                 void *user);
 void uws_app_run(int ssl, void *app);
 int uws_ws_send(int ssl, void *ws, const char *bytes, size_t length, int opcode);
+bool uws_ws_subscribe(int ssl, void *ws, const char *topic, size_t length);
+bool uws_publish(int ssl, void *app, const char *topic, size_t topic_length, const char *bytes,
+                 size_t length, int opcode, bool compress);
+
+static void *app;
 
 static void echo(void *ws, const char *bytes, size_t length, int opcode, void *user) {
+    uws_ws_send(0, ws, bytes, length, opcode);
+}
+
+static void subscribe(void *ws, void *user) {
+    uws_ws_subscribe(0, ws, "x", 1);
+}
+
+static void publish(void *ws, const char *bytes, size_t length, int opcode, void *user) {
+    uws_publish(0, app, "x", 1, bytes, length, opcode, false);
     uws_ws_send(0, ws, bytes, length, opcode);
 }
 
@@ -57,8 +74,13 @@ int main(int count, char **arguments) {
     socket.max_backpressure = 1 << 24;
     socket.send_pings_automatically = true;
     socket.message = echo;
-    void *app = uws_create_app(0, options);
+    app = uws_create_app(0, options);
     uws_ws(0, app, "/echo", socket, NULL);
+    socket.message = publish;
+    uws_ws(0, app, "/publish", socket, NULL);
+    socket.message = NULL;
+    socket.open = subscribe;
+    uws_ws(0, app, "/subscribe", socket, NULL);
     listen_config config = { atoi(arguments[1]), "127.0.0.1", 0 };
     uws_app_listen_with_config(0, app, config, listening, NULL);
     uws_app_run(0, app);
