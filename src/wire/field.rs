@@ -44,11 +44,9 @@ impl<'b, 'r> Fields<'b, 'r> {
         let begin = head.as_ptr().addr();
         self.lines.iter().map(move |line| {
             let at = line.name.as_ptr().addr().wrapping_sub(begin);
-            let line_end = head.get(at.wrapping_sub(2)..).and_then(<[u8]>::first_chunk);
-            if line_end == Some(b"\r\n") {
-                Ok((line.name, line.value))
-            } else {
-                Err(FieldError::LfBare)
+            match head.get(..at) {
+                Some(before) if before.ends_with(b"\r\n") => Ok((line.name, line.value)),
+                _ => Err(FieldError::LfBare),
             }
         })
     }
@@ -125,6 +123,8 @@ pub(super) struct Framing {
 
 impl Framing {
     /// Takes a line; most have other names, and most of these another length.
+    ///
+    /// What is rare is done elsewhere: so whoever takes what is common saves no registers.
     #[inline]
     pub(super) fn take(&mut self, name: &str, value: &[u8]) -> Result<(), FieldError> {
         match name.len() {
@@ -156,21 +156,26 @@ impl Framing {
         !self.close && (version == Version::Http11 || self.keep_alive)
     }
 
+    #[inline]
     fn connection(&mut self, value: &[u8]) {
         match value {
             // What browsers say.
             b"keep-alive" => self.keep_alive = true,
             b"Upgrade" => self.upgrade = true,
-            _ => {
-                for option in members(value) {
-                    self.close |= option.eq_ignore_ascii_case(b"close");
-                    self.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
-                    self.upgrade |= option.eq_ignore_ascii_case(b"upgrade");
-                }
-            }
+            _ => self.options(value),
         }
     }
 
+    #[inline(never)]
+    fn options(&mut self, list: &[u8]) {
+        for option in members(list) {
+            self.close |= option.eq_ignore_ascii_case(b"close");
+            self.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
+            self.upgrade |= option.eq_ignore_ascii_case(b"upgrade");
+        }
+    }
+
+    #[inline(never)]
     fn length(&mut self, value: &[u8]) -> Result<(), FieldError> {
         // RFC 9110 §8.6 lets identical repetitions pass or fail: they fail.
         if self.length.is_some() {
@@ -181,6 +186,7 @@ impl Framing {
         Ok(())
     }
 
+    #[inline(never)]
     fn encoding(&mut self, value: &[u8]) -> Result<(), FieldError> {
         if self.chunked {
             return Err(FieldError::EncodingRepeated);
@@ -363,8 +369,14 @@ pub(super) fn members(list: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// Whether a comma-separated list has this member, compared without case; mostly it is all of it.
+#[inline]
 pub(super) fn lists(list: &[u8], token: &[u8]) -> bool {
-    list == token || members(list).any(|member| member.eq_ignore_ascii_case(token))
+    list == token || has_member(list, token)
+}
+
+#[inline(never)]
+fn has_member(list: &[u8], token: &[u8]) -> bool {
+    members(list).any(|member| member.eq_ignore_ascii_case(token))
 }
 
 /// Whether a field has this name, compared without case; mostly it is spelled like this.

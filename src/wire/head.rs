@@ -442,23 +442,26 @@ impl<'b> Said<'b> {
             None if version == Version::Http11 => return Err(HeadError::HostMissing),
             None => b"",
         };
-        if target.starts_with('/') {
-            return Ok(host);
+        if target.starts_with('/') { Ok(host) } else { authority(target, host) }
+    }
+}
+
+/// The host of a target that is no path: its own, or that of the Host field.
+#[cold]
+fn authority<'b>(target: &'b str, host: &'b [u8]) -> Result<&'b [u8], HeadError> {
+    // RFC 9112 §3.2.2: "the origin server MUST ignore the received Host header field (if any) and
+    // instead use the host information of the request-target."
+    match target::absolute(target) {
+        // RFC 9110 §4.2.1: "A recipient that processes such a URI reference", one with an empty
+        // host, "MUST reject it as invalid."
+        Some((authority, _)) if authority.is_empty() || authority.starts_with(':') => {
+            Err(HeadError::HostInvalid)
         }
-        // RFC 9112 §3.2.2: "the origin server MUST ignore the received Host header field (if any)
-        // and instead use the host information of the request-target."
-        match target::absolute(target) {
-            // RFC 9110 §4.2.1: "A recipient that processes such a URI reference", one with an
-            // empty host, "MUST reject it as invalid."
-            Some((authority, _)) if authority.is_empty() || authority.starts_with(':') => {
-                Err(HeadError::HostInvalid)
-            }
-            Some((authority, _)) if !target::is_host(authority.as_bytes()) => {
-                Err(HeadError::HostInvalid)
-            }
-            Some((authority, _)) => Ok(authority.as_bytes()),
-            None => Ok(host),
+        Some((authority, _)) if !target::is_host(authority.as_bytes()) => {
+            Err(HeadError::HostInvalid)
         }
+        Some((authority, _)) => Ok(authority.as_bytes()),
+        None => Ok(host),
     }
 }
 

@@ -42,6 +42,7 @@ impl Method {
         }
     }
 
+    #[inline]
     pub(super) fn of(token: &str) -> Self {
         match token {
             "GET" => Self::Get,

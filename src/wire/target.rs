@@ -274,6 +274,7 @@ pub fn decode_form(text: &str) -> Result<Cow<'_, str>, TargetError> {
 }
 
 /// What follows the `]` of an IPv6 literal. RFC 3986 §3.2.2.
+#[cold]
 fn after_ipv6(literal: &[u8]) -> Option<&[u8]> {
     let (address, rest) = literal.split_at_checked(memchr(b']', literal)?)?;
     let spelled = |byte: &u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
