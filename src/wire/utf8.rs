@@ -31,7 +31,9 @@ impl Checker {
         if self.failed {
             return Err(NotUtf8);
         }
-        self.take(piece).inspect_err(|_| self.failed = true)
+        let whole = self.take(piece);
+        self.failed = whole.is_err();
+        whole
     }
 
     fn take<'p>(&mut self, piece: &'p [u8]) -> Result<Whole<'p>, NotUtf8> {
