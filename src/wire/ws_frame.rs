@@ -6,6 +6,10 @@ use crate::wire::cursor::Parse;
 use crate::wire::span::{Recorder, Silent};
 
 pub mod fields;
+mod mask;
+
+pub use mask::mask;
+pub(super) use mask::{WORD_BYTES, unmask, unmasked};
 
 /// The head of a frame: everything in front of its payload.
 ///
@@ -88,13 +92,13 @@ fn parse_head(
     rec.bits(3, &fields::RSV);
     // "MUST be 0 unless an extension is negotiated that defines meanings for non-zero values."
     if first & RSV_BITS != 0 {
-        return Err(FrameError::ReservedBitSet);
+        return Err(rare(FrameError::ReservedBitSet));
     }
     // "If an unknown opcode is received, the receiving endpoint MUST _Fail the WebSocket
     // Connection_."
     rec.bits(4, &fields::OPCODE);
     let Some(opcode) = Opcode::from_bits(first & OPCODE_BITS) else {
-        return Err(FrameError::OpcodeReserved);
+        return Err(rare(FrameError::OpcodeReserved));
     };
     if opcode.is_control() {
         rec.is_control();
@@ -103,27 +107,25 @@ fn parse_head(
     // "All control frames MUST have a payload length of 125 bytes or less and MUST NOT be
     // fragmented."
     if opcode.is_control() && !fin {
-        return Err(FrameError::ControlFragmented);
+        return Err(rare(FrameError::ControlFragmented));
     }
 
     let Some((second, rest)) = rest.split_first() else { return Ok(Parse::Partial) };
     rec.bits(1, &fields::MASK);
     match (from, second & MASK_BIT != 0) {
         // "The server MUST close the connection upon receiving a frame that is not masked."
-        (Role::Client, false) => return Err(FrameError::MaskMissing),
+        (Role::Client, false) => return Err(rare(FrameError::MaskMissing)),
         // "A client MUST close a connection if it detects a masked frame."
-        (Role::Server, true) => return Err(FrameError::MaskPresent),
+        (Role::Server, true) => return Err(rare(FrameError::MaskPresent)),
         (Role::Client, true) | (Role::Server, false) => {}
     }
     let short = second & LENGTH_BITS;
     rec.bits(7, &fields::LENGTH);
-    if opcode.is_control() && usize::from(short) > CONTROL_BYTES_MAX {
-        return Err(FrameError::ControlTooLong);
-    }
     let length = match short {
+        0..LENGTH_IN_2 => Some((u64::from(short), rest)),
+        _ if opcode.is_control() => return Err(rare(FrameError::ControlTooLong)),
         LENGTH_IN_2 => parse_length_in_2(rest, rec)?,
-        LENGTH_IN_8 => parse_length_in_8(rest, rec)?,
-        short => Some((u64::from(short), rest)),
+        _ => parse_length_in_8(rest, rec)?,
     };
     let Some((length, rest)) = length else { return Ok(Parse::Partial) };
 
@@ -142,6 +144,7 @@ fn parse_head(
 /// A length, and what follows it; none if it is not all there.
 type Length<'b> = Option<(u64, &'b [u8])>;
 
+#[inline]
 fn parse_length_in_2<'b>(
     bytes: &'b [u8],
     rec: &mut impl Recorder,
@@ -150,27 +153,39 @@ fn parse_length_in_2<'b>(
     rec.take(2, &fields::LENGTH_16);
     match u16::from_be_bytes(*length) {
         // "Note that in all cases, the minimal number of bytes MUST be used to encode the length."
-        0..=0x7d => Err(FrameError::LengthNotMinimal),
+        0..=0x7d => Err(rare(FrameError::LengthNotMinimal)),
         length => Ok(Some((u64::from(length), rest))),
     }
 }
 
+#[inline]
 fn parse_length_in_8<'b>(
     bytes: &'b [u8],
     rec: &mut impl Recorder,
 ) -> Result<Length<'b>, FrameError> {
-    // What is wrong may be certain before all of it is there.
     rec.take(bytes.len().min(8), &fields::LENGTH_64);
-    // "(the most significant bit MUST be 0)"
-    if matches!(bytes.first(), Some(0x80..)) {
-        return Err(FrameError::LengthTopBitSet);
+    let Some((length, rest)) = bytes.split_first_chunk() else {
+        // What is wrong may be certain before all of it is there.
+        return match bytes {
+            [0x80..=0xff, ..] => Err(rare(FrameError::LengthTopBitSet)),
+            [0, 0, 0, 0, 0, 0, ..] => Err(rare(FrameError::LengthNotMinimal)),
+            _ => Ok(None),
+        };
+    };
+    match u64::from_be_bytes(*length) {
+        // Two bytes would have done.
+        0..=0xffff => Err(rare(FrameError::LengthNotMinimal)),
+        // "(the most significant bit MUST be 0)"
+        0x8000_0000_0000_0000.. => Err(rare(FrameError::LengthTopBitSet)),
+        length => Ok(Some((length, rest))),
     }
-    // Six zeros leave at most 16 bits, whatever follows: two bytes would have done.
-    if bytes.starts_with(&[0; 6]) {
-        return Err(FrameError::LengthNotMinimal);
-    }
-    let length = bytes.split_first_chunk();
-    Ok(length.map(|(length, rest)| (u64::from_be_bytes(*length), rest)))
+}
+
+/// Hardly any frame is wrong: what is right runs straight on.
+#[cold]
+#[inline(never)]
+const fn rare(error: FrameError) -> FrameError {
+    error
 }
 
 /// Appends the head alone, its length in as few bytes as it needs.
@@ -240,30 +255,6 @@ pub fn encode_frame(opcode: Opcode, payload: &[u8], into: &mut Vec<u8>) {
     into.reserve(head_bytes(payload.len()) + payload.len());
     encode(FrameHead { fin: true, opcode, masking_key: None, length: payload.len() as u64 }, into);
     into.extend_from_slice(payload);
-}
-
-/// Masks or unmasks `payload` in place; `at` is the offset of its first byte within the frame.
-///
-/// Wire: byte `i` of a frame is XORed with byte `i % 4` of the key.
-/// Clause: RFC 6455 §5.3.
-///
-/// ```
-/// let mut payload = *b"\x7f\x9f\x4d\x51\x58";
-/// pushscope::wire::ws_frame::mask(&mut payload, [0x37, 0xfa, 0x21, 0x3d], 0);
-/// assert_eq!(&payload, b"Hello");
-/// ```
-pub fn mask(payload: &mut [u8], mut key: [u8; 4], at: usize) {
-    key.rotate_left(at % 4);
-    let [a, b, c, d] = key;
-    let wide = u128::from_ne_bytes([a, b, c, d, a, b, c, d, a, b, c, d, a, b, c, d]);
-    // Whole words of one width are what the compiler turns into vector instructions.
-    let (words, rest) = payload.as_chunks_mut();
-    for word in words {
-        *word = (u128::from_ne_bytes(*word) ^ wide).to_ne_bytes();
-    }
-    for (byte, key) in rest.iter_mut().zip(key.into_iter().cycle()) {
-        *byte ^= key;
-    }
 }
 
 /// Parses the payload of a Close frame, already unmasked; an empty one gives no reason.

@@ -11,6 +11,7 @@ use crate::wire::short::Short;
 use crate::wire::span::{Field, Recorder, Silent};
 use crate::wire::ws_frame::{
     self, CONTROL_BYTES_MAX, CloseCode, FrameError, FrameHead, Opcode, Role, mask, parse_close,
+    unmasked,
 };
 use text::Text;
 
@@ -303,8 +304,7 @@ fn whole_message(frame: &Frame, payload: &[u8]) -> Result<Message, MessageError>
         control.append(payload, frame.key);
         return control_message(frame.opcode, control);
     }
-    let mut bytes = Vec::new();
-    append_unmasked(payload, frame.key, &mut bytes);
+    let bytes = unmasked(payload, frame.key);
     if frame.opcode == Opcode::Binary {
         return Ok(Message::Binary(bytes));
     }
@@ -397,9 +397,9 @@ impl Frame {
     }
 
     /// For how many bytes to make room behind those that are there, of which these have come: not
-    /// beyond the frame's end, nor for much more than has come, whatever its head promises.
+    /// beyond the frame's end, nor for more than as many again, whatever its head promises.
     fn room(&self, come: usize, capacity: usize) -> usize {
-        come + self.left.min(capacity)
+        come + self.left.min(capacity.max(come))
     }
 }
 

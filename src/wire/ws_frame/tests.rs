@@ -150,6 +150,7 @@ proptest! {
     ) {
         let mut bytes = plain.clone();
         mask(&mut bytes, key, 0);
+        prop_assert_eq!(&unmasked(&bytes, key), &plain);
         let cut = cut.index(bytes.len() + 1);
         let (front, back) = bytes.split_at_mut_checked(cut).unwrap();
         mask(front, key, 0);

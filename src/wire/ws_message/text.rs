@@ -1,7 +1,8 @@
 //! The payload of a text message, as it comes.
 
-use super::{Frame, Keep, MessageError, PIECE_BYTES, UNMASKED, append_unmasked};
+use super::{Frame, Keep, MessageError, PIECE_BYTES, UNMASKED};
 use crate::wire::utf8::Checker;
+use crate::wire::ws_frame::{WORD_BYTES, unmask};
 
 /// Text that arrives in pieces; each byte is validated once, as it comes.
 #[derive(Debug, Default)]
@@ -38,12 +39,12 @@ impl Text {
         if frame.key == UNMASKED {
             return self.take(payload, keep);
         }
-        let mut piece = Vec::with_capacity(payload.len().min(PIECE_BYTES));
+        let mut words = Vec::with_capacity(payload.len().min(PIECE_BYTES).div_ceil(WORD_BYTES));
         // As pieces are whole words, the key begins anew with each of them.
         for masked in payload.chunks(PIECE_BYTES) {
-            piece.clear();
-            append_unmasked(masked, frame.key, &mut piece);
-            self.take(&piece, keep)?;
+            words.clear();
+            unmask(masked, frame.key, &mut words);
+            self.take(words.as_flattened().get(..masked.len()).unwrap_or_default(), keep)?;
         }
         Ok(())
     }
