@@ -26,6 +26,8 @@
 
 #[path = "instructions/codecs.rs"]
 mod codecs;
+#[path = "codecs/heads.rs"]
+mod heads;
 #[path = "instructions/record.rs"]
 mod record;
 mod stage;
