@@ -18,6 +18,9 @@ impl Engine {
     /// Hears on, up to what should be handed over together: whether there was anything. A queue
     /// that is long then should leave before more is heard.
     pub fn hear_on(&mut self) -> bool {
+        if self.hub.seat().is_none() {
+            return false;
+        }
         self.deliver_urgent();
         let heard = self.hub.hear(self.turn.now);
         self.deliver_urgent();
