@@ -19,8 +19,8 @@
 //! gave that back to the kernel and asked for it again in every turn, and the kernel cleared each
 //! page of it anew. Now an answer that is long leaves before others are read
 //! (`limits::QUEUE_BYTES_WARM`): its buffer is in the cache still, and is the next one's, too: 0.38
-//! of what it was. Around an echo of 16 bytes there are 2,300 instructions of our own (callgrind),
-//! two allocations among them.
+//! of what it was. How many instructions of our own are around an echo stands in
+//! `benches/instructions.txt`; two allocations are among them.
 //!
 //! | | against uWebSockets | against the limit |
 //! |---|---|---|

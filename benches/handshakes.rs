@@ -19,7 +19,7 @@
 //! overtake the answer: without `shutdown` and its `recv` a connection costs 0.68 of what it did.
 //! `getsockopt`, the kernel's last word for the ledger, remains; it does not know our FIN then. Of
 //! our own 22,000 instructions (callgrind) 9,000 were the search for the route, as in
-//! `benches/requests.rs`. `http` against nginx is 0.88 to 0.92, `websocket` against uWebSockets
+//! `benches/requests.rs`. `http` against nginx is 0.88 to 1.00, `websocket` against uWebSockets
 //! 0.91 to 1.02; the first byte comes as soon from either.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, reason = "a bench")]
 

@@ -13,11 +13,12 @@
 //!
 //! Found by callgrind: of 14,500 instructions around a `/healthz`, 9,000 went into finding its
 //! route: each path of the table was split anew for each request, by characters. Now a path is
-//! compared from its front, and most differ there: 7,600 in all. The answer's head is 2,000 of
-//! them, the request's 1,100. `strace -c` finds one `recv` and one `send` for an answer, and one
-//! `epoll_wait` for those that come together; nginx writes each pipelined answer by itself.
+//! compared from its front, and most differ there: how many are left, and how many of them are for
+//! the heads, stands in `benches/instructions.txt`. `strace -c` finds one `recv` and one `send` for
+//! an answer, and one `epoll_wait` for those that come together; nginx writes each pipelined answer
+//! by itself.
 //!
-//! Against nginx: `healthz` 0.80, `16 pipelined` 0.16, `poll` 0.94, `poll again` 0.89.
+//! Against nginx: `healthz` 0.81, `16 pipelined` 0.17, `poll` 0.91, `poll again` 0.86.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, reason = "a bench")]
 
 mod across;
