@@ -13,8 +13,8 @@
 //! ```
 //!
 //! Found: beside nchan SSE takes 0.69 to 0.73 of the CPU time, and 0.41 to 0.47 with 16 KiB. Beside
-//! uWebSockets a WebSocket takes 0.81 to 0.96; with 1,000 who listen to short messages the quartiles
-//! lie between 0.7 and 1.3.
+//! uWebSockets a WebSocket takes 0.81 to 0.96; with 1,000 who listen to short messages the
+//! quartiles lie between 0.7 and 1.3.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, reason = "a bench")]
 
 mod across;
