@@ -79,7 +79,8 @@ impl Reactor {
     /// Somebody has come; `replaced` gives way unless they are refused.
     fn enter(&mut self, stream: TcpStream, peer: SocketAddr, replaced: Option<Token>) {
         let address = address(peer.ip());
-        if let Some(token) = replaced.filter(|_| !self.engine.would_refuse(address)) {
+        let is_refused = self.engine.would_refuse(address);
+        if let Some(token) = replaced.filter(|_| !is_refused) {
             self.give_way(token);
         }
         let Some(token) = self.engine.open() else {
@@ -88,7 +89,7 @@ impl Reactor {
             return self.dismiss(stream);
         };
         self.engine.book(token, Syscall::Accept);
-        if self.admission.is_over(self.engine.reached()) {
+        if !is_refused && self.admission.is_over(self.engine.reached()) {
             // Another loop has let in somebody at the same time, who was the last.
             self.engine.give_up(token, Fault::ConnectionsFull);
             return self.dismiss(stream);
