@@ -23,10 +23,10 @@
 //! (`wall`). The server is alone on its core: where both differ, something else was there.
 //! `user` is the part of the CPU time that is not the kernel's, by its ticks (`/proc/PID/stat`).
 //!
-//! Found: of a delivery the kernel has 93 to 97 % on our side, and 98 to 100 % of the limit's. What
+//! Found: of a delivery the kernel has 92 to 97 % on our side, and 98 to 100 % of the limit's. What
 //! the limit leaves out is thus all that the ratio can tell: our own code, of which
 //! `benches/engine.rs` and `benches/count` know more, one `epoll_wait` for all, and what the
-//! publisher's request and its answer are to one of so many. The medians are 0.97 to 1.11 with one
+//! publisher's request and its answer are to one of so many. The medians are 0.95 to 1.11 with one
 //! message in flight, 0.97 to 1.16 with sixteen: README has the table. The starts of one case lie
 //! 0.1 to 0.2 apart, so that most cases are not decided at a bound of 1.08.
 //!

@@ -33,19 +33,17 @@ use pushscope::sys;
 use across::cores::stand_aside;
 use across::server::Server;
 use across::talk::{LAST, answer, connect, field};
-use across::{Load, compare, is_measured};
+use across::{Load, compare, crowds, is_measured};
 
 fn main() {
     stand_aside();
     sys::raise_descriptor_limit().unwrap();
     let ours = Server::ours();
     let nchan = is_measured().then(Server::nchan).flatten();
-    for count in if is_measured() { &[1_000, 9_000][..] } else { &[10] } {
-        for size in [64, 1_024, 16_384] {
-            let servers = [Some(&ours), nchan.as_ref()].into_iter().flatten();
-            let parked = servers.map(|server| (server, Polls::park(server, *count, size)));
-            compare(&format!("{count} polls, {size} bytes"), &mut parked.collect::<Vec<_>>());
-        }
+    for (count, size) in crowds() {
+        let servers = [Some(&ours), nchan.as_ref()].into_iter().flatten();
+        let parked = servers.map(|server| (server, Polls::park(server, count, size)));
+        compare(&format!("{count} polls, {size} bytes"), &mut parked.collect::<Vec<_>>());
     }
 }
 

@@ -19,11 +19,11 @@
 //! quartiles.
 //!
 //! Found: two loops deliver as much as two servers that share nothing. On two cores of a virtual
-//! machine, engines hand over to 10,000 by SSE 1.92 times as much (apart 1.85), by WebSocket 1.94
-//! (1.80), by long poll 1.62 (1.68); to 1,000 1.69 (1.73) by SSE. Servers with 4,000 subscribers
-//! are 1.79 times as fast by SSE (apart 1.82) and 1.81 by WebSocket (1.80), with 1,000 subscribers
-//! 1.62 to 1.75 (1.55 to 1.65), where the wake of the second loop and its uneven share still show;
-//! a delivery takes as much CPU time of two loops as of one (0.99 to 1.05). No line of memory is
+//! machine, by two runs, engines hand over to 10,000 by SSE 1.89 to 1.92 times as much (apart 1.85
+//! to 1.88), by WebSocket 1.81 to 1.94 (1.80 to 1.85), by long poll 1.62 to 1.78 (1.68 to 1.82); to
+//! 1,000 1.60 to 1.74 (1.73 to 1.87). Servers with 4,000 subscribers are 1.68 to 1.81 times as fast
+//! (apart 1.73 to 1.82), with 1,000 subscribers 1.62 to 1.75 (1.55 to 1.65), where the wake of the second loop and its uneven share still show;
+//! a delivery takes as much CPU time of two loops as of one (0.95 to 1.06). No line of memory is
 //! written by both loops for a delivery: how many are subscribed is told once a turn.
 //!
 //! ```text

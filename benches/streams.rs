@@ -25,7 +25,7 @@ use std::net::TcpStream;
 use across::cores::stand_aside;
 use across::server::Server;
 use across::talk::{KEY, LAST, answer, connect, frame, get, handshake, read_head};
-use across::{Load, compare, is_measured};
+use across::{Load, compare, crowds, is_measured};
 use pushscope::sys;
 use pushscope::wire::ws_frame::Opcode;
 
@@ -36,20 +36,16 @@ fn main() {
     let nchan = is_measured().then(Server::nchan).flatten();
     let uws = is_measured().then(Server::uws).flatten();
     for (name, peer) in [("SSE", &nchan), ("WebSocket", &uws)] {
-        for count in if is_measured() { &[1_000, 9_000][..] } else { &[10] } {
-            for size in [64, 1_024, 16_384] {
-                // A channel, or a server, for each: nobody else listens.
-                let channel = format!("{name}-{count}-{size}");
-                let servers = [Some(&ours), peer.as_ref()].into_iter().flatten();
-                let listening = servers.map(|server| {
-                    (
-                        server,
-                        Listeners::gather(Way::to(server, name, &channel), server, *count, size),
-                    )
-                });
-                let question = format!("{name}, {count} × {size}");
-                compare(&question, &mut listening.collect::<Vec<_>>());
-            }
+        for (count, size) in crowds() {
+            // A channel, or a server, for each: nobody else listens.
+            let channel = format!("{name}-{count}-{size}");
+            let servers = [Some(&ours), peer.as_ref()].into_iter().flatten();
+            let listening = servers.map(|server| {
+                let way = Way::to(server, name, &channel);
+                (server, Listeners::gather(way, server, count, size))
+            });
+            let question = format!("{name}, {count} × {size}");
+            compare(&question, &mut listening.collect::<Vec<_>>());
         }
     }
 }

@@ -299,6 +299,7 @@ pub const CLIENT_BACKOFF_US_MAX: u64 = 8 * SECOND_US;
 const _: () = assert!(TARGET_BYTES_MAX < HEAD_BYTES_MAX, "a target fits into a head");
 const _: () = assert!(QUEUE_BYTES_WARM < QUEUE_BYTES_PAUSE, "what leaves at once pauses nobody");
 const _: () = assert!(QUEUE_BYTES_PAUSE < QUEUE_BYTES_MAX, "reading pauses before queues overflow");
+const _: () = assert!(NEWS_BEHIND_MAX < NEWS_MAX, "clients wait before publishers are refused");
 const _: () = assert!(HEAD_BYTES_MAX <= PIPELINE_BYTES_MAX, "a head fits behind a parked request");
 const _: () = assert!(PARK_US < 30 * SECOND_US, "a parked poll is younger than a proxy's patience");
 const _: () = assert!((REFUSED_MAX as u64) < DESCRIPTORS_SPARE, "the refused have room besides");

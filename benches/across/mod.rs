@@ -58,6 +58,13 @@ pub(crate) fn is_measured() -> bool {
     std::env::args().any(|argument| argument == "--bench")
 }
 
+/// To how many a message goes, and how long it is: as many as is usual, and as many as 20,000
+/// descriptors of a process allow to both sides together.
+pub(crate) fn crowds() -> impl Iterator<Item = (usize, usize)> {
+    let counts = if is_measured() { &[1_000, 9_000][..] } else { &[10] };
+    counts.iter().flat_map(|count| [64, 1_024, 16_384].map(|size| (*count, size)))
+}
+
 /// Lets the sides take turns, and prints the server's CPU time per answer of each, and how the
 /// first compares with the others; returns names and nanoseconds.
 pub(crate) fn compare<L: Load>(

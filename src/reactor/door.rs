@@ -89,6 +89,7 @@ impl Reactor {
             return self.dismiss(stream);
         };
         self.engine.book(token, Syscall::Accept);
+        // Who is refused for their address is told that, and does not count.
         if !is_refused && self.admission.is_over(self.engine.reached()) {
             // Another loop has let in somebody at the same time, who was the last.
             self.engine.give_up(token, Fault::ConnectionsFull);
