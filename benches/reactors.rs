@@ -22,9 +22,10 @@
 //! machine, by two runs, engines hand over to 10,000 by SSE 1.89 to 1.92 times as much (apart 1.85
 //! to 1.88), by WebSocket 1.81 to 1.94 (1.80 to 1.85), by long poll 1.62 to 1.78 (1.68 to 1.82); to
 //! 1,000 1.60 to 1.74 (1.73 to 1.87). Servers with 4,000 subscribers are 1.68 to 1.81 times as fast
-//! (apart 1.73 to 1.82), with 1,000 subscribers 1.62 to 1.75 (1.55 to 1.65), where the wake of the second loop and its uneven share still show;
-//! a delivery takes as much CPU time of two loops as of one (0.95 to 1.06). No line of memory is
-//! written by both loops for a delivery: how many are subscribed is told once a turn.
+//! (apart 1.73 to 1.82), with 1,000 subscribers 1.62 to 1.75 (1.55 to 1.65), where the wake of the
+//! second loop and its uneven share still show; a delivery takes as much CPU time of two loops as
+//! of one (0.95 to 1.06). No line of memory is written by both loops for a delivery: how many are
+//! subscribed is told once a turn.
 //!
 //! ```text
 //! cargo bench --bench reactors                 # all of it: some minutes
